@@ -1,0 +1,162 @@
+import type { SnapshotKey, StoredSnapshot } from './snapshot.ts';
+
+/**
+ * A delivery hands held snapshots to the local application, one by one, until each is acknowledged or rejected.
+ *
+ * It pins its versions: newer ones that arrive meanwhile do not change it, and no retention removes them. Every
+ * function here takes a delivery and gives a new one, or says by name why it cannot.
+ */
+export type DeliveryReason = 'takeover' | 'return' | 'manual';
+export type DeliveryState = 'open' | 'done' | 'cancelled';
+export type DeliveredState = 'pending' | 'acknowledged' | 'rejected' | 'damaged';
+
+export interface DeliveredSnapshot {
+  readonly workload: string;
+  readonly origin: string;
+  readonly version: number;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly takenAt: string;
+  readonly position: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Path and query on the local API. */
+  readonly href: string;
+  /** `damaged`: no version of it was left that could be offered; said, and not waited for. */
+  readonly state: DeliveredState;
+}
+
+export interface Delivery {
+  readonly id: string;
+  readonly reason: DeliveryReason;
+  /** The DC whose snapshots these are (takeover, manual) or that returned them (return). */
+  readonly dataCenter: string;
+  /** 2: snapshots that the peer replicated; 4: our own, returned (interface §5). */
+  readonly heartbeatMsgType: 2 | 4;
+  /** The fencing token that the takeover will have; 0 until ownership is built. */
+  readonly epoch: number;
+  readonly createdAt: string;
+  readonly state: DeliveryState;
+  /** How often it was announced; every announcement after the first is a repeat. */
+  readonly attempt: number;
+  readonly snapshots: readonly DeliveredSnapshot[];
+}
+
+export interface NewDelivery {
+  readonly id: string;
+  readonly reason: DeliveryReason;
+  readonly dataCenter: string;
+  readonly createdAt: string;
+  readonly snapshots: readonly StoredSnapshot[];
+}
+
+export function createDelivery(fresh: NewDelivery): Delivery {
+  return {
+    id: fresh.id,
+    reason: fresh.reason,
+    dataCenter: fresh.dataCenter,
+    heartbeatMsgType: fresh.reason === 'return' ? 4 : 2,
+    epoch: 0,
+    createdAt: fresh.createdAt,
+    state: 'open',
+    attempt: 1,
+    snapshots: fresh.snapshots.map((snapshot) => rowOf(fresh.id, snapshot)),
+  };
+}
+
+function rowOf(id: string, snapshot: StoredSnapshot): DeliveredSnapshot {
+  const { workload, origin } = snapshot.key;
+  const query = workload === snapshot.key.dataCenter ? '' : `?workload=${encodeURIComponent(workload)}`;
+  return {
+    workload,
+    origin,
+    version: snapshot.version,
+    bytes: snapshot.bytes,
+    sha256: snapshot.sha256,
+    takenAt: snapshot.takenAt,
+    position: snapshot.position,
+    labels: snapshot.labels,
+    href: `/v1/deliveries/${id}/snapshots/${encodeURIComponent(origin)}${query}`,
+    state: 'pending',
+  };
+}
+
+/** The row of an origin; the workload may be left out where the delivery has only one for that origin. */
+export function findRow(delivery: Delivery, origin: string, workload?: string): DeliveredSnapshot | undefined {
+  const rows = delivery.snapshots.filter((row) => row.origin === origin);
+  if (workload !== undefined) return rows.find((row) => row.workload === workload);
+  return rows.find((row) => row.workload === delivery.dataCenter) ?? rows[0];
+}
+
+export type Settled =
+  | { readonly kind: 'settled'; readonly delivery: Delivery; readonly row: DeliveredSnapshot; readonly done: boolean }
+  /** The same answer was given before: a repeated acknowledgement is no error. */
+  | { readonly kind: 'repeated'; readonly delivery: Delivery }
+  | { readonly kind: 'no-such-snapshot' }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'other-version'; readonly version: number }
+  | { readonly kind: 'settled-otherwise'; readonly state: DeliveredState };
+
+export interface Verdict {
+  readonly origin: string;
+  readonly workload?: string | undefined;
+  readonly version?: number | undefined;
+  readonly state: 'acknowledged' | 'rejected';
+}
+
+/** Takes the application's word on one snapshot. When it was the last one, the delivery is done. */
+export function settle(delivery: Delivery, verdict: Verdict): Settled {
+  const row = findRow(delivery, verdict.origin, verdict.workload);
+  if (row === undefined) return { kind: 'no-such-snapshot' };
+  if (verdict.version !== undefined && verdict.version !== row.version) {
+    return { kind: 'other-version', version: row.version };
+  }
+  if (delivery.state === 'cancelled') return { kind: 'cancelled' };
+  if (row.state === verdict.state) return { kind: 'repeated', delivery };
+  if (row.state !== 'pending') return { kind: 'settled-otherwise', state: row.state };
+  const settled = { ...row, state: verdict.state };
+  const next = concluded(withRow(delivery, row, settled));
+  return { kind: 'settled', delivery: next, row: settled, done: next.state === 'done' };
+}
+
+/**
+ * Offers the version before in place of one that was found damaged or that the application rejected; with none left
+ * the row ends as `exhausted` says, and when it was the last one open the delivery is done.
+ */
+export function replaceVersion(
+  delivery: Delivery,
+  row: DeliveredSnapshot,
+  before: StoredSnapshot | undefined,
+  exhausted: 'damaged' | 'rejected',
+): Delivery {
+  if (before === undefined) return concluded(withRow(delivery, row, { ...row, state: exhausted }));
+  return withRow(delivery, row, rowOf(delivery.id, before));
+}
+
+export function cancel(delivery: Delivery): Delivery {
+  return delivery.state === 'open' ? { ...delivery, state: 'cancelled' } : delivery;
+}
+
+/** One more announcement of an open delivery: the number tells the application that it may have seen it before. */
+export function announceAgain(delivery: Delivery): Delivery {
+  return { ...delivery, attempt: delivery.attempt + 1 };
+}
+
+/** Whether an open delivery needs this version, so that no retention may remove it. */
+export function pins(delivery: Delivery, key: SnapshotKey, version: number): boolean {
+  return (
+    delivery.state === 'open' &&
+    delivery.dataCenter === key.dataCenter &&
+    delivery.snapshots.some(
+      (row) => row.workload === key.workload && row.origin === key.origin && row.version === version,
+    )
+  );
+}
+
+function withRow(delivery: Delivery, old: DeliveredSnapshot, fresh: DeliveredSnapshot): Delivery {
+  return { ...delivery, snapshots: delivery.snapshots.map((row) => (row === old ? fresh : row)) };
+}
+
+function concluded(delivery: Delivery): Delivery {
+  const open = delivery.snapshots.some((row) => row.state === 'pending');
+  return open || delivery.state !== 'open' ? delivery : { ...delivery, state: 'done' };
+}

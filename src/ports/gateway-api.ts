@@ -1,0 +1,171 @@
+import type { Delivery } from '../core/delivery.ts';
+import type { GatewayEvent } from '../core/events.ts';
+import type { ApplicationStatus, PeerState } from '../core/peer-health.ts';
+import type { StoredSnapshot } from '../core/snapshot.ts';
+import type { SnapshotReader } from './snapshot-store.ts';
+
+/** Times are RFC 3339 UTC, durations seconds unless the name says otherwise: these objects are the JSON of interface §3 and §4. */
+export interface PeerView {
+  /** The peer's name, or its machines joined by commas until the name is known. */
+  readonly name: string;
+  readonly state: PeerState;
+  /** Why it is suspect or down: silence, one-way, application-critical, refused; null otherwise. */
+  readonly reason: string | null;
+  readonly since: string;
+  readonly lastHeartbeatAt: string | null;
+  readonly lastHeartbeatCnt: number | null;
+  readonly incarnation: number | null;
+  readonly missed: number;
+  readonly rttMs: number | null;
+  readonly hearsUs: boolean | null;
+  readonly application: { readonly status: ApplicationStatus };
+  readonly machines: readonly { readonly address: string; readonly ok: boolean | null; readonly lastError: string | null }[];
+  readonly held: { readonly origins: number; readonly bytes: number; readonly newestTakenAt: string | null };
+  readonly replication: { readonly pending: number; readonly oldestPendingSince: string | null };
+  readonly sync: {
+    readonly inSync: boolean;
+    readonly behindVersions: number;
+    readonly behindSeconds: number;
+    readonly lastReplicatedAt: string | null;
+  };
+  /** How often it has gone down, or up again after that, since this gateway's state began. */
+  readonly transitions: number;
+  /** Live incarnations heard within the last N intervals; 2 means that two gateways run under one name. */
+  readonly incarnations: number;
+  /** Why nothing happens by itself though something could: refused, passive, nothing-held, app-critical; null otherwise. */
+  readonly blockedBy: string | null;
+}
+
+export interface ReplicationView {
+  readonly peer: string;
+  readonly state: 'pending' | 'sending' | 'stored';
+}
+
+export interface OutgoingView {
+  readonly workload: string;
+  readonly origin: string;
+  readonly version: number;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly takenAt: string;
+  readonly position: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly withdrawn: boolean;
+  readonly replication: readonly ReplicationView[];
+}
+
+export interface HeldView {
+  readonly workload: string;
+  readonly origin: string;
+  readonly version: number;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly takenAt: string;
+  readonly position: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** live, set-aside, quarantined or lost; and for a live one whether it is withdrawn or was delivered. */
+  readonly state: 'held' | 'delivered' | 'withdrawn' | 'set-aside' | 'quarantined' | 'lost';
+  readonly storedAt: string;
+  /** Path and query on the local API. */
+  readonly href: string;
+}
+
+export interface StatusView {
+  readonly dataCenter: string;
+  readonly application: { readonly name: string; readonly status: ApplicationStatus };
+  readonly mode: 'active' | 'passive';
+  readonly version: string;
+  readonly startedAt: string;
+  readonly incarnation: number;
+  readonly peers: readonly PeerView[];
+  readonly outgoing: { readonly origins: number; readonly bytes: number; readonly pending: number; readonly newestTakenAt: string | null };
+  readonly deliveries: { readonly open: number };
+  readonly store: { readonly kind: string; readonly ok: boolean };
+  /** Pauses of this gateway itself (a stopped process, a blocked loop), which no peer is blamed for. */
+  readonly ownPauses: { readonly count: number; readonly longestSeconds: number; readonly lastAt: string | null };
+  readonly failoverCommand: { readonly state: 'none' | 'idle' | 'running' | 'retrying' | 'gave-up' };
+  readonly shuttingDown: boolean;
+}
+
+export interface ChecksView {
+  readonly status: 'ok' | 'failing';
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string }>>;
+}
+
+export interface NewSnapshot {
+  readonly origin: string;
+  /** undefined: this DC's own. */
+  readonly workload: string | undefined;
+  readonly position: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly content: AsyncIterable<Uint8Array>;
+  /** From Content-Length; null when it was not given. */
+  readonly bytes: number | null;
+  /** From Repr-Digest, hexadecimal; null when it was not given. */
+  readonly sha256: string | null;
+}
+
+/** Reading of events for one subscriber: its own place in the log, so that a slow one slows nobody. */
+export interface EventFeed {
+  readonly newestId: number;
+  readonly oldestId: number;
+  /** Up to `limit` events with an id above `after`. */
+  read(after: number, limit: number): Promise<readonly GatewayEvent[]>;
+  /** Resolves when there may be an event above `after`, or the signal is aborted. */
+  changed(after: number, signal: AbortSignal): Promise<void>;
+  /** Open deliveries, each announced once more: `attempt` is raised. For a new subscriber, and every 60 s. */
+  repeats(): readonly Delivery[];
+}
+
+/**
+ * Everything that the local API can ask of the gateway. Every refusal is a GatewayError of the catalogue; arguments
+ * are already of the right type and bounded, names are checked here.
+ */
+export interface GatewayApi {
+  readonly events: EventFeed;
+
+  status(): StatusView;
+  healthz(): ChecksView;
+  readyz(): ChecksView;
+
+  peers(): readonly PeerView[];
+  /** @throws not-found */
+  peer(name: string): PeerView;
+
+  /** Durable here when it resolves. @throws as SnapshotStore.put, and `shutting-down`, `not-found` for a foreign workload */
+  putSnapshot(request: NewSnapshot, signal: AbortSignal): Promise<OutgoingView>;
+  /** Resolves when every peer that is up, and at least one, has this version or a newer one. @throws not-in-time */
+  awaitReplicated(snapshot: OutgoingView, timeoutMs: number, signal: AbortSignal): Promise<OutgoingView>;
+  outgoing(workload?: string): readonly OutgoingView[];
+  /** The newest own version that can be offered; a damaged one is set aside and the one before is tried. @throws not-found */
+  openOutgoing(origin: string, workload?: string): Promise<SnapshotReader>;
+
+  requestSnapshots(request: { origins: readonly string[] | null; timeoutMs: number | null }): Promise<{ requestId: string }>;
+
+  /** Newest offered version per origin, or every row. @throws not-found for a peer that is not one */
+  held(peer: string, options: { history: boolean; workload: string | undefined }): readonly HeldView[];
+  openHeld(peer: string, which: { origin: string; workload: string | undefined; version: number | undefined }): Promise<SnapshotReader>;
+
+  deliveries(state?: Delivery['state']): readonly Delivery[];
+  delivery(id: string): Delivery;
+  /** The pinned version. @throws not-found, snapshot-replaced, delivery-conflict (cancelled) */
+  openDelivered(id: string, which: { origin: string; workload: string | undefined }): Promise<SnapshotReader>;
+  acknowledge(id: string, which: { origin: string; workload: string | undefined; version: number | undefined }): Promise<void>;
+  reject(id: string, which: { origin: string; workload: string | undefined; version: number | undefined; reason: string }): Promise<void>;
+  /** @throws nothing-held, not-found */
+  deliver(request: { dataCenter: string; origins: readonly string[] | null }): Promise<Delivery>;
+
+  /** What will be sent. @throws nothing-held, not-found */
+  returnTo(peer: string): Promise<{ returnId: string; snapshots: readonly { workload: string; origin: string; version: number }[] }>;
+  /** The two special messages of the IBM toolkit. Resolves when it is accepted; the shutdown follows by itself. */
+  specialMessage(message: 'OrderlyShutdown' | 'SendMeDataFromSnapshotFiles'): Promise<void>;
+
+  setApplicationHealth(health: { status: 'passing' | 'critical'; note: string | null }): Promise<void>;
+}
+
+/** What a stored snapshot is to a reader: shown as ONE state. */
+export function heldState(row: StoredSnapshot): HeldView['state'] {
+  if (row.place !== 'live') return row.place;
+  if (row.withdrawn) return 'withdrawn';
+  return row.deliveredBy === null ? 'held' : 'delivered';
+}

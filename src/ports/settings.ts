@@ -1,0 +1,43 @@
+/** What the services need of the configuration, in their own units. The daemon makes it from the option table. */
+export interface PeerSettings {
+  /** null: learned from the first heartbeat of one of its machines. */
+  readonly name: string | null;
+  /** `host:port`, at least one. */
+  readonly machines: readonly string[];
+}
+
+export interface GatewaySettings {
+  readonly dataCenter: string;
+  readonly applicationName: string;
+  readonly mode: 'active' | 'passive';
+  readonly version: string;
+  readonly peers: readonly PeerSettings[];
+  readonly sendToAllMachines: boolean;
+  readonly initDelayMs: number;
+  /** Infinity: switched off. */
+  readonly heartbeatIntervalMs: number;
+  readonly missesAllowed: number;
+  readonly beatsToRecover: number;
+  /** Infinity: switched off. */
+  readonly snapshotIntervalMs: number;
+  readonly connectionTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  readonly alwaysLogHttpErrors: boolean;
+  readonly retainHeldAtStartup: boolean;
+  readonly returnAtStartup: boolean;
+  readonly parallelTransfers: number;
+  readonly snapshotMaxBytes: number;
+  readonly snapshotHistory: number;
+  readonly hasSchedule: boolean;
+  readonly requestTimeoutMs: number;
+  readonly failoverCommand: string | null;
+  readonly failoverCommandTimeoutMs: number;
+  readonly failoverCommandRetries: number;
+  readonly failoverCommandRetryIntervalMs: number;
+  readonly healthIntervalMs: number;
+  /** null: the application need not report. */
+  readonly healthTtlMs: number | null;
+  readonly hasHealthProbe: boolean;
+  readonly hasWebhook: boolean;
+  readonly deleteHeldWhenLeft: boolean;
+}
