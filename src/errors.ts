@@ -31,6 +31,8 @@ export const ERRORS = {
   'version-conflict': { status: 409, title: 'The version is there with other bytes', retry: false },
   /** A returned snapshot was refused because its origin has accepted this version or a newer one in its present run. */
   'origin-has-newer': { status: 409, title: 'The origin has this version or a newer one', retry: false },
+  /** The workload belongs to another data centre; this one may not take snapshots of it. */
+  'not-owner': { status: 409, title: 'Another data centre owns the workload', retry: false },
   /** A message of an earlier run of the peer's gateway. The sender raises its incarnation and goes on. */
   'stale-incarnation': { status: 409, title: 'A newer incarnation was heard', retry: true },
   /** The delivery was cancelled, or the snapshot was settled otherwise, or another version is offered now. */
@@ -107,7 +109,12 @@ export interface Problem {
 /** The problem that leaves the process: of an unexpected error nothing but that it happened. */
 export function problemOf(error: unknown): Problem {
   if (!(error instanceof GatewayError)) {
-    return { type: 'urn:crossdc:problem:internal', title: ERRORS.internal.title, status: 500, detail: 'The log has the cause.' };
+    return {
+      type: 'urn:crossdc:problem:internal',
+      title: ERRORS.internal.title,
+      status: 500,
+      detail: 'The log has the cause.',
+    };
   }
   return {
     type: `urn:crossdc:problem:${error.code}`,

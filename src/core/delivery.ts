@@ -120,7 +120,8 @@ export function settle(delivery: Delivery, verdict: Verdict): Settled {
 
 /**
  * Offers the version before in place of one that was found damaged or that the application rejected; with none left
- * the row ends as `exhausted` says, and when it was the last one open the delivery is done.
+ * the row ends as `exhausted` says, and when it was the last one open the delivery is done. A row that the application
+ * has already answered, or whose delivery is over, stays as it is: nobody waits for it.
  */
 export function replaceVersion(
   delivery: Delivery,
@@ -128,6 +129,7 @@ export function replaceVersion(
   before: StoredSnapshot | undefined,
   exhausted: 'damaged' | 'rejected',
 ): Delivery {
+  if (delivery.state !== 'open' || row.state !== 'pending') return delivery;
   if (before === undefined) return concluded(withRow(delivery, row, { ...row, state: exhausted }));
   return withRow(delivery, row, rowOf(delivery.id, before));
 }
@@ -153,7 +155,12 @@ export function pins(delivery: Delivery, key: SnapshotKey, version: number): boo
 }
 
 function withRow(delivery: Delivery, old: DeliveredSnapshot, fresh: DeliveredSnapshot): Delivery {
-  return { ...delivery, snapshots: delivery.snapshots.map((row) => (row === old ? fresh : row)) };
+  return { ...delivery, snapshots: delivery.snapshots.map((row) => (isSameRow(row, old) ? fresh : row)) };
+}
+
+/** By name and version, not by identity: the caller's row may come from a copy that was read from a record. */
+function isSameRow(a: DeliveredSnapshot, b: DeliveredSnapshot): boolean {
+  return a.workload === b.workload && a.origin === b.origin && a.version === b.version;
 }
 
 function concluded(delivery: Delivery): Delivery {

@@ -7,20 +7,80 @@ export type RequestReason = 'interval' | 'schedule' | 'manual' | 'peer-joined';
 /** Everything that a gateway tells: the same object feeds the log, the metrics, the event stream and the webhook. */
 export type EventBody =
   | { readonly type: 'peer-up'; readonly dataCenter: string; readonly incarnation: number; readonly from: string }
-  | { readonly type: 'peer-suspect'; readonly dataCenter: string; readonly missed: number; readonly lastHeartbeatAt: string | null; readonly reason: 'silence' | 'one-way' | 'application-critical' }
-  | { readonly type: 'peer-down'; readonly dataCenter: string; readonly missed: number; readonly lastHeartbeatAt: string | null; readonly reason: DownReason }
+  | {
+      readonly type: 'peer-suspect';
+      readonly dataCenter: string;
+      readonly missed: number;
+      readonly lastHeartbeatAt: string | null;
+      readonly reason: 'silence' | 'one-way' | 'application-critical';
+    }
+  | {
+      readonly type: 'peer-down';
+      readonly dataCenter: string;
+      readonly missed: number;
+      readonly lastHeartbeatAt: string | null;
+      readonly reason: DownReason;
+    }
   | { readonly type: 'peer-left'; readonly dataCenter: string; readonly incarnation: number }
-  | { readonly type: 'snapshot-request'; readonly requestId: string; readonly reason: RequestReason; readonly origins: readonly string[] | null }
+  | {
+      readonly type: 'snapshot-request';
+      readonly requestId: string;
+      readonly reason: RequestReason;
+      readonly origins: readonly string[] | null;
+    }
   | { readonly type: 'snapshot-overdue'; readonly requestId: string; readonly origins: readonly string[] }
-  | { readonly type: 'snapshot-replicated'; readonly workload: string; readonly origin: string; readonly version: number; readonly peer: string }
-  | { readonly type: 'snapshot-returned'; readonly workload: string; readonly origin: string; readonly version: number; readonly peer: string; readonly outcome: 'stored' | 'refused' | 'unreadable' }
-  | { readonly type: 'snapshot-rejected'; readonly delivery: string; readonly dataCenter: string; readonly workload: string; readonly origin: string; readonly version: number; readonly reason: string }
-  | { readonly type: 'snapshot-damaged'; readonly dataCenter: string; readonly workload: string; readonly origin: string; readonly version: number; readonly reason: string }
+  | {
+      readonly type: 'snapshot-replicated';
+      readonly workload: string;
+      readonly origin: string;
+      readonly version: number;
+      readonly peer: string;
+    }
+  | {
+      readonly type: 'snapshot-returned';
+      readonly workload: string;
+      readonly origin: string;
+      readonly version: number;
+      readonly peer: string;
+      readonly outcome: 'stored' | 'refused' | 'unreadable';
+    }
+  | {
+      readonly type: 'snapshot-rejected';
+      readonly delivery: string;
+      readonly dataCenter: string;
+      readonly workload: string;
+      readonly origin: string;
+      readonly version: number;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'snapshot-damaged';
+      readonly dataCenter: string;
+      readonly workload: string;
+      readonly origin: string;
+      readonly version: number;
+      readonly reason: string;
+    }
   | { readonly type: 'delivery'; readonly delivery: Delivery }
   | { readonly type: 'delivery-done'; readonly delivery: Delivery }
-  | { readonly type: 'takeover-cancelled'; readonly dataCenter: string; readonly delivery: string; readonly reason: string }
-  | { readonly type: 'takeover-blocked'; readonly dataCenter: string; readonly reason: 'refused' | 'nothing-held' | 'app-critical' }
-  | { readonly type: 'failover-command'; readonly dataCenter: string; readonly attempt: number; readonly exitStatus: number | null; readonly outcome: CommandOutcome }
+  | {
+      readonly type: 'takeover-cancelled';
+      readonly dataCenter: string;
+      readonly delivery: string;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'takeover-blocked';
+      readonly dataCenter: string;
+      readonly reason: 'refused' | 'nothing-held' | 'app-critical';
+    }
+  | {
+      readonly type: 'failover-command';
+      readonly dataCenter: string;
+      readonly attempt: number;
+      readonly exitStatus: number | null;
+      readonly outcome: CommandOutcome;
+    }
   | { readonly type: 'failover-command-gave-up'; readonly dataCenter: string; readonly attempts: number }
   | { readonly type: 'store-error'; readonly store: string; readonly reason: string }
   | { readonly type: 'store-recovered'; readonly store: string; readonly afterSeconds: number }
@@ -35,9 +95,24 @@ export type GatewayEvent = EventBody & { readonly id: number; readonly at: strin
 
 /** Every type of event, for documentation and tests that hold lists complete. */
 export const EVENT_TYPES = {
-  'peer-up': true, 'peer-suspect': true, 'peer-down': true, 'peer-left': true, 'snapshot-request': true,
-  'snapshot-overdue': true, 'snapshot-replicated': true, 'snapshot-returned': true, 'snapshot-rejected': true,
-  'snapshot-damaged': true, delivery: true, 'delivery-done': true, 'takeover-cancelled': true,
-  'takeover-blocked': true, 'failover-command': true, 'failover-command-gave-up': true, 'store-error': true,
-  'store-recovered': true, 'log-truncated': true, shutdown: true,
+  'peer-up': true,
+  'peer-suspect': true,
+  'peer-down': true,
+  'peer-left': true,
+  'snapshot-request': true,
+  'snapshot-overdue': true,
+  'snapshot-replicated': true,
+  'snapshot-returned': true,
+  'snapshot-rejected': true,
+  'snapshot-damaged': true,
+  delivery: true,
+  'delivery-done': true,
+  'takeover-cancelled': true,
+  'takeover-blocked': true,
+  'failover-command': true,
+  'failover-command-gave-up': true,
+  'store-error': true,
+  'store-recovered': true,
+  'log-truncated': true,
+  shutdown: true,
 } as const satisfies Record<EventType, true>;

@@ -59,7 +59,9 @@ export function noteOutcome(
   const index = choice.machines.findIndex((machine) => machine.address === address);
   if (index < 0) return choice;
   const machines = choice.machines.map((machine, i) =>
-    i === index ? { address, ok: outcome === 'ok', lastError: outcome === 'ok' ? null : detail, waitingSince: null } : machine,
+    i === index
+      ? { address, ok: outcome === 'ok', lastError: outcome === 'ok' ? null : detail, waitingSince: null }
+      : machine,
   );
   if (outcome === 'ok') return { machines, current: index };
   return { machines, current: index === choice.current ? (index + 1) % machines.length : choice.current };

@@ -19,6 +19,8 @@ export interface HealthConfig {
   readonly missesAllowed: number;
   /** Heartbeats in a row before a down peer is up again; at least 1. */
   readonly beatsToRecover: number;
+  /** How many machines our heartbeats go round, so that a refusal by one of them lasts until its next turn; 1 when not given. */
+  readonly machines?: number;
 }
 
 export interface PeerHealth {
@@ -38,6 +40,8 @@ export interface PeerHealth {
   readonly answeredAt: number | null;
   /** When, by the peer's own word, it last heard us; null when it said that it never did. */
   readonly heardUsAt: number | null;
+  /** Whether a heartbeat of the peer was taken in this run of ours. */
+  readonly wasHeard: boolean;
   /** When a machine of the peer last accepted our connection and refused us; null when none does. */
   readonly refusedAt: number | null;
 }
@@ -89,6 +93,7 @@ export function unknownPeer(now: number): PeerHealth {
     application: 'unknown',
     answeredAt: null,
     heardUsAt: null,
+    wasHeard: false,
     refusedAt: null,
   };
 }
@@ -97,6 +102,8 @@ export interface RememberedPeer {
   readonly state: PeerState;
   readonly reason: SuspectReason | DownReason | null;
   readonly order: MessageOrder | null;
+  /** The interval that it last announced: until it is heard again a slow peer is judged by its own pace, not by ours. */
+  readonly announcedMs?: number;
 }
 
 /**
@@ -106,10 +113,16 @@ export interface RememberedPeer {
  * @param listeningSince the monotonic moment at which our peer listener was open
  */
 export function rememberedPeer(remembered: RememberedPeer | null, holds: boolean, listeningSince: number): PeerHealth {
-  const fresh = unknownPeer(listeningSince);
   const state = remembered?.state ?? 'unknown';
-  if (state === 'unknown' && holds) return { ...fresh, state: 'suspect', reason: 'silence', order: remembered?.order ?? null };
-  return { ...fresh, state, reason: remembered?.reason ?? null, order: remembered?.order ?? null };
+  const reason = remembered?.reason ?? null;
+  const known: PeerHealth = {
+    ...unknownPeer(listeningSince),
+    order: remembered?.order ?? null,
+    announcedMs: remembered?.announcedMs ?? 0,
+    // Who refused us before the restart is taken to refuse us still, until our heartbeats had the time to find out.
+    refusedAt: state === 'down' && reason === 'refused' ? listeningSince : null,
+  };
+  return state === 'unknown' && holds ? { ...known, state: 'suspect', reason: 'silence' } : { ...known, state, reason };
 }
 
 /** The interval that counts: the longer of ours and the one that the peer announced. */
@@ -126,25 +139,43 @@ export function missAfterMs(k: number, intervalMs: number, missesAllowed: number
   return Math.max(1.5, missesAllowed) * intervalMs;
 }
 
-/** How many heartbeats are missed after this much silence; never more than N. */
-export function missesAfter(silenceMs: number, intervalMs: number, missesAllowed: number): number {
+/**
+ * How many heartbeats are missed by now; never more than N. Written as the moments at which `nextDeadline` asks to be
+ * woken, not as differences: rounding must not make a tick at its deadline come to nothing and be asked for again.
+ */
+function missesBy(now: number, health: PeerHealth, config: HealthConfig): number {
+  const interval = effectiveIntervalMs(health, config);
+  const n = config.missesAllowed;
   let missed = 0;
-  while (missed < missesAllowed && silenceMs >= missAfterMs(missed + 1, intervalMs, missesAllowed)) missed += 1;
+  while (missed < n && now >= health.countFrom + missAfterMs(missed + 1, interval, n)) missed += 1;
   return missed;
 }
 
-/** An answer is taken as fresh for one interval, and a little for the way. */
-function answerWindowMs(intervalMs: number): number {
-  return intervalMs + Math.min(intervalMs / 4, 250);
+/** A little for the way, on top of an interval: answers and refusals come once a beat, but not to the millisecond. */
+function withTravel(ms: number, intervalMs: number): number {
+  return ms + Math.min(intervalMs / 4, 250);
+}
+
+/** Until when the last answer counts as one of "the last interval". */
+function answerFreshUntil(health: PeerHealth, config: HealthConfig): number {
+  const interval = effectiveIntervalMs(health, config);
+  return health.answeredAt === null ? -Infinity : health.answeredAt + withTravel(interval, interval);
+}
+
+/** Until when the last refusal counts: our heartbeats come by every machine, and be it with one lost, before it ends. */
+function refusalFreshUntil(health: PeerHealth, config: HealthConfig): number {
+  if (health.refusedAt === null) return -Infinity;
+  const beats = Math.max(config.missesAllowed, (config.machines ?? 1) + 1);
+  return health.refusedAt + withTravel(beats * config.intervalMs, config.intervalMs);
 }
 
 function answersUs(health: PeerHealth, config: HealthConfig, now: number): boolean {
-  return health.answeredAt !== null && now - health.answeredAt < answerWindowMs(config.intervalMs);
+  return now < answerFreshUntil(health, config);
 }
 
 /** While this is true, `down` carries the reason `refused` and nothing follows by itself. */
 export function isRefused(health: PeerHealth, config: HealthConfig, now: number): boolean {
-  return health.refusedAt !== null && now - health.refusedAt < config.missesAllowed * config.intervalMs;
+  return now < refusalFreshUntil(health, config);
 }
 
 /** Whether the peer hears us: true, false, or null when nothing tells. */
@@ -152,7 +183,8 @@ export function hearsUs(health: PeerHealth, config: HealthConfig, now: number): 
   if (answersUs(health, config, now)) return true;
   const window = 2 * effectiveIntervalMs(health, config);
   if (health.heardUsAt !== null && now - health.heardUsAt < window) return true;
-  return health.state === 'unknown' && health.answeredAt === null ? null : false;
+  // Nothing heard and nothing answered in this run of ours: a restart alone is no sign of a broken line.
+  return health.answeredAt === null && !health.wasHeard ? null : false;
 }
 
 /** When `tick` can change something next; Infinity when only an event from outside can. */
@@ -163,12 +195,13 @@ export function nextDeadline(health: PeerHealth, config: HealthConfig): number {
     case 'up':
     case 'suspect': {
       const next = health.countFrom + missAfterMs(health.missed + 1, interval, n);
-      if (health.missed + 1 < n || health.answeredAt === null) return next;
-      return Math.max(next, health.answeredAt + answerWindowMs(config.intervalMs));
+      // Being one-way is itself a change that is due at the N-th miss; only after it the answers decide alone.
+      const isKnownOneWay = health.reason === 'one-way' && health.missed + 1 >= n;
+      return isKnownOneWay ? Math.max(next, answerFreshUntil(health, config)) : next;
     }
     case 'down':
-      if (health.reason === 'refused' && health.refusedAt !== null) return health.refusedAt + n * config.intervalMs;
-      return Infinity;
+      if (health.reason !== 'refused') return Infinity;
+      return Math.max(refusalFreshUntil(health, config), answerFreshUntil(health, config));
     case 'unknown':
     case 'left':
       return Infinity;
@@ -181,7 +214,7 @@ export function stepPeerHealth(health: PeerHealth, config: HealthConfig, event: 
       return heard(health, config, event, now);
     case 'orderly-shutdown':
       if (isStale(health, event.order)) return stale(health, event.order);
-      return changed({ ...health, order: event.order, missed: 0, beatsInRow: 0 }, 'left', null);
+      return changed({ ...health, order: event.order, missed: 0, beatsInRow: 0, criticalInRow: 0 }, 'left', null);
     case 'answered':
       return { health: { ...health, answeredAt: now, refusedAt: null }, effects: [] };
     case 'refused':
@@ -192,13 +225,20 @@ export function stepPeerHealth(health: PeerHealth, config: HealthConfig, event: 
           ...health,
           // What was heard after we woke up is already later than this; silence never starts in the future.
           countFrom: Math.min(now, health.countFrom + event.ms),
-          answeredAt: health.answeredAt === null ? null : Math.min(now, health.answeredAt + event.ms),
+          answeredAt: moved(health.answeredAt, event.ms, now),
+          heardUsAt: moved(health.heardUsAt, event.ms, now),
+          // While we slept we asked nobody: a refusal has not ended by that.
+          refusedAt: moved(health.refusedAt, event.ms, now),
         },
         effects: [],
       };
     case 'tick':
       return ticked(health, config, now);
   }
+}
+
+function moved(at: number | null, ms: number, now: number): number | null {
+  return at === null ? null : Math.min(now, at + ms);
 }
 
 function isStale(health: PeerHealth, order: MessageOrder): boolean {
@@ -233,9 +273,12 @@ function heard(
     beatsInRow,
     criticalInRow,
     application: event.application,
+    wasHeard: true,
     heardUsAt: event.heardUsAgoMs === null ? null : now - event.heardUsAgoMs,
   };
-  if (criticalInRow >= config.missesAllowed) return changed(next, 'down', 'application-critical');
+  if (criticalInRow >= config.missesAllowed) {
+    return changed(next, 'down', isRefused(next, config, now) ? 'refused' : 'application-critical');
+  }
   switch (health.state) {
     case 'down':
       return beatsInRow >= config.beatsToRecover ? changed(next, 'up', null) : { health: next, effects: [] };
@@ -251,17 +294,18 @@ function ticked(health: PeerHealth, config: HealthConfig, now: number): HealthSt
   if (health.state === 'down') return refusalEnded(health, config, now);
   if (health.state !== 'up' && health.state !== 'suspect') return { health, effects: [] };
   const n = config.missesAllowed;
-  const due = missesAfter(now - health.countFrom, effectiveIntervalMs(health, config), n);
+  const due = missesBy(now, health, config);
   const isOneWay = due >= n && answersUs(health, config, now);
   const missed = Math.max(health.missed, isOneWay ? n - 1 : due);
   const effects: HealthEffect[] = [];
   for (let k = health.missed + 1; k <= missed; k += 1) effects.push({ kind: 'missed', missed: k });
   const next = { ...health, missed, beatsInRow: missed > 0 ? 0 : health.beatsInRow };
-  const step = missed >= n
-    ? changed(next, 'down', isRefused(health, config, now) ? 'refused' : 'silence')
-    : missed > 0 || isOneWay
-      ? changed(next, 'suspect', isOneWay ? 'one-way' : health.reason === 'one-way' ? 'one-way' : 'silence')
-      : { health: next, effects: [] };
+  const step =
+    missed >= n
+      ? changed(next, 'down', isRefused(health, config, now) ? 'refused' : 'silence')
+      : missed > 0 || isOneWay
+        ? changed(next, 'suspect', isOneWay ? 'one-way' : health.reason === 'one-way' ? 'one-way' : 'silence')
+        : { health: next, effects: [] };
   return { health: step.health, effects: [...effects, ...step.effects] };
 }
 
@@ -272,8 +316,11 @@ function refused(health: PeerHealth): HealthStep {
 }
 
 function refusalEnded(health: PeerHealth, config: HealthConfig, now: number): HealthStep {
-  if (health.reason !== 'refused' || isRefused(health, config, now)) return { health, effects: [] };
-  return { health: { ...health, reason: 'silence', refusedAt: null }, effects: [{ kind: 'refusal-ended' }] };
+  // One that answers us is alive, whatever it did before: what the refusal held back stays back until it falls silent.
+  const isHeldBack = isRefused(health, config, now) || answersUs(health, config, now);
+  if (health.reason !== 'refused' || isHeldBack) return { health, effects: [] };
+  const reason = health.criticalInRow >= config.missesAllowed ? 'application-critical' : 'silence';
+  return { health: { ...health, reason, refusedAt: null }, effects: [{ kind: 'refusal-ended' }] };
 }
 
 function changed(health: PeerHealth, to: PeerState, reason: SuspectReason | DownReason | null): HealthStep {

@@ -28,7 +28,12 @@ interface Entry {
   stored: number;
   /** The version under way; null when none is. */
   sending: number | null;
+  /** When the oldest version that the peer does not have was offered. */
   pendingSince: number;
+  /** When the first version after the one under way was offered; null when none was. */
+  newerSince: number | null;
+  /** Its place in the queue for a free transfer: taken when it began to wait, and anew after every transfer. */
+  turn: number;
   failures: number;
   notBefore: number;
 }
@@ -37,6 +42,7 @@ export type OfferOutcome = 'planned' | 'superseded-another' | 'known';
 
 export class ReplicationPlan {
   readonly #entries = new Map<string, Entry>();
+  #lastTurn = 0;
 
   /** Takes a newly accepted version: it is tried at once, whatever the back-off of the one before. */
   offer(key: SnapshotKey, snapshot: { version: number; sha256: string }, now: number): OfferOutcome {
@@ -44,14 +50,23 @@ export class ReplicationPlan {
     const entry = this.#entries.get(text);
     if (entry === undefined) {
       this.#entries.set(text, {
-        key, version: snapshot.version, sha256: snapshot.sha256, stored: 0, sending: null,
-        pendingSince: now, failures: 0, notBefore: now,
+        key,
+        version: snapshot.version,
+        sha256: snapshot.sha256,
+        stored: 0,
+        sending: null,
+        pendingSince: now,
+        newerSince: null,
+        turn: this.#nextTurn(),
+        failures: 0,
+        notBefore: now,
       });
       return 'planned';
     }
     if (snapshot.version <= entry.version) return 'known';
     const wasPending = entry.stored < entry.version;
-    if (!wasPending) entry.pendingSince = now;
+    if (!wasPending) this.#beginToWait(entry, now);
+    if (entry.sending !== null) entry.newerSince ??= now;
     const isSuperseding = wasPending && entry.sending !== entry.version;
     entry.version = snapshot.version;
     entry.sha256 = snapshot.sha256;
@@ -60,13 +75,16 @@ export class ReplicationPlan {
     return isSuperseding ? 'superseded-another' : 'planned';
   }
 
-  /** The transfers that may start now, the longest waiting first, and marks them as under way. */
+  /**
+   * The transfers that may start now, the longest waiting first, and marks them as under way. A key whose application
+   * posts all the time goes to the end of the queue after each transfer, so that it starves no other.
+   */
   start(now: number, capacity: number): PlannedTransfer[] {
     const free = capacity - this.underWay();
     if (free <= 0) return [];
     const ready = [...this.#entries.values()]
       .filter((entry) => entry.sending === null && entry.stored < entry.version && entry.notBefore <= now)
-      .sort((a, b) => a.pendingSince - b.pendingSince)
+      .sort((a, b) => a.turn - b.turn)
       .slice(0, free);
     for (const entry of ready) entry.sending = entry.version;
     return ready.map((entry) => ({ key: entry.key, version: entry.version }));
@@ -76,29 +94,44 @@ export class ReplicationPlan {
   stored(key: SnapshotKey, version: number): void {
     const entry = this.#entries.get(keyText(key));
     if (entry === undefined) return;
-    entry.sending = null;
     entry.stored = Math.max(entry.stored, version);
     entry.failures = 0;
+    this.#ended(entry);
+    if (entry.newerSince !== null) entry.pendingSince = entry.newerSince;
+    entry.newerSince = null;
   }
 
   /**
    * The transfer failed and is tried again not before `retryAt`, unless a newer version came meanwhile.
-   * @returns how often it has failed in a row
+   * @returns how often it has failed in a row; 0 when a newer version has superseded it, so that it never goes
    */
   failed(key: SnapshotKey, retryAt: (failures: number) => number): number {
     const entry = this.#entries.get(keyText(key));
     if (entry === undefined) return 0;
     const isSuperseded = entry.sending !== null && entry.sending < entry.version;
-    entry.sending = null;
+    this.#ended(entry);
+    entry.newerSince = null;
     if (isSuperseded) return 0;
     entry.failures += 1;
     entry.notBefore = retryAt(entry.failures);
     return entry.failures;
   }
 
-  /** The version is gone here (superseded or damaged): nothing is under way, and it waits for the next offer. */
+  /**
+   * The version that was under way is gone here. Superseded, the newer one waits for its turn; damaged, the key waits
+   * for the next offer, which may be of an older version.
+   */
   dropped(key: SnapshotKey): void {
-    this.#entries.delete(keyText(key));
+    const entry = this.#entries.get(keyText(key));
+    if (entry === undefined) return;
+    const isSuperseded = entry.sending !== null && entry.sending < entry.version;
+    if (!isSuperseded) {
+      this.#entries.delete(keyText(key));
+      return;
+    }
+    this.#ended(entry);
+    if (entry.newerSince !== null) entry.pendingSince = entry.newerSince;
+    entry.newerSince = null;
   }
 
   /**
@@ -106,7 +139,9 @@ export class ReplicationPlan {
    * so a receiver that lost its store is refilled, and what it set aside or delivered is never replayed.
    */
   reconcile(rows: readonly PeerRow[], ourName: string, now: number): void {
-    const theirs = new Map(rows.map((row) => [keyText({ dataCenter: ourName, workload: row.workload, origin: row.origin }), row]));
+    const theirs = new Map(
+      rows.map((row) => [keyText({ dataCenter: ourName, workload: row.workload, origin: row.origin }), row]),
+    );
     for (const [text, entry] of this.#entries) {
       const row = theirs.get(text);
       const has = row === undefined || row.fate === 'lost' ? 0 : row.version;
@@ -114,7 +149,7 @@ export class ReplicationPlan {
       if (entry.sending !== null) continue;
       entry.stored = has;
       if (wasStored && entry.stored < entry.version) {
-        entry.pendingSince = now;
+        this.#beginToWait(entry, now);
         entry.notBefore = now;
         entry.failures = 0;
       }
@@ -137,6 +172,11 @@ export class ReplicationPlan {
     if (entry === undefined) return 'pending';
     if (entry.stored >= entry.version) return 'stored';
     return entry.sending === null ? 'pending' : 'sending';
+  }
+
+  /** Whether this very version is on its way, so that it must not be deleted now. */
+  isSending(key: SnapshotKey, version: number): boolean {
+    return this.#entries.get(keyText(key))?.sending === version;
   }
 
   underWay(): number {
@@ -167,6 +207,21 @@ export class ReplicationPlan {
       if (entry.sending === null && entry.stored < entry.version) next = Math.min(next, entry.notBefore);
     }
     return next;
+  }
+
+  #beginToWait(entry: Entry, now: number): void {
+    entry.pendingSince = now;
+    entry.turn = this.#nextTurn();
+  }
+
+  #ended(entry: Entry): void {
+    entry.sending = null;
+    entry.turn = this.#nextTurn();
+  }
+
+  #nextTurn(): number {
+    this.#lastTurn += 1;
+    return this.#lastTurn;
   }
 
   /** The rows that the peer should list if it has just what we believe; only what it is believed to have at the newest. */

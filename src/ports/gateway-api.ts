@@ -19,7 +19,11 @@ export interface PeerView {
   readonly rttMs: number | null;
   readonly hearsUs: boolean | null;
   readonly application: { readonly status: ApplicationStatus };
-  readonly machines: readonly { readonly address: string; readonly ok: boolean | null; readonly lastError: string | null }[];
+  readonly machines: readonly {
+    readonly address: string;
+    readonly ok: boolean | null;
+    readonly lastError: string | null;
+  }[];
   readonly held: { readonly origins: number; readonly bytes: number; readonly newestTakenAt: string | null };
   readonly replication: { readonly pending: number; readonly oldestPendingSince: string | null };
   readonly sync: {
@@ -78,7 +82,12 @@ export interface StatusView {
   readonly startedAt: string;
   readonly incarnation: number;
   readonly peers: readonly PeerView[];
-  readonly outgoing: { readonly origins: number; readonly bytes: number; readonly pending: number; readonly newestTakenAt: string | null };
+  readonly outgoing: {
+    readonly origins: number;
+    readonly bytes: number;
+    readonly pending: number;
+    readonly newestTakenAt: string | null;
+  };
   readonly deliveries: { readonly open: number };
   readonly store: { readonly kind: string; readonly ok: boolean };
   /** Pauses of this gateway itself (a stopped process, a blocked loop), which no peer is blamed for. */
@@ -140,23 +149,37 @@ export interface GatewayApi {
   /** The newest own version that can be offered; a damaged one is set aside and the one before is tried. @throws not-found */
   openOutgoing(origin: string, workload?: string): Promise<SnapshotReader>;
 
-  requestSnapshots(request: { origins: readonly string[] | null; timeoutMs: number | null }): Promise<{ requestId: string }>;
+  requestSnapshots(request: {
+    origins: readonly string[] | null;
+    timeoutMs: number | null;
+  }): Promise<{ requestId: string }>;
 
   /** Newest offered version per origin, or every row. @throws not-found for a peer that is not one */
   held(peer: string, options: { history: boolean; workload: string | undefined }): readonly HeldView[];
-  openHeld(peer: string, which: { origin: string; workload: string | undefined; version: number | undefined }): Promise<SnapshotReader>;
+  openHeld(
+    peer: string,
+    which: { origin: string; workload: string | undefined; version: number | undefined },
+  ): Promise<SnapshotReader>;
 
   deliveries(state?: Delivery['state']): readonly Delivery[];
   delivery(id: string): Delivery;
   /** The pinned version. @throws not-found, snapshot-replaced, delivery-conflict (cancelled) */
   openDelivered(id: string, which: { origin: string; workload: string | undefined }): Promise<SnapshotReader>;
-  acknowledge(id: string, which: { origin: string; workload: string | undefined; version: number | undefined }): Promise<void>;
-  reject(id: string, which: { origin: string; workload: string | undefined; version: number | undefined; reason: string }): Promise<void>;
+  acknowledge(
+    id: string,
+    which: { origin: string; workload: string | undefined; version: number | undefined },
+  ): Promise<void>;
+  reject(
+    id: string,
+    which: { origin: string; workload: string | undefined; version: number | undefined; reason: string },
+  ): Promise<void>;
   /** @throws nothing-held, not-found */
   deliver(request: { dataCenter: string; origins: readonly string[] | null }): Promise<Delivery>;
 
   /** What will be sent. @throws nothing-held, not-found */
-  returnTo(peer: string): Promise<{ returnId: string; snapshots: readonly { workload: string; origin: string; version: number }[] }>;
+  returnTo(
+    peer: string,
+  ): Promise<{ returnId: string; snapshots: readonly { workload: string; origin: string; version: number }[] }>;
   /** The two special messages of the IBM toolkit. Resolves when it is accepted; the shutdown follows by itself. */
   specialMessage(message: 'OrderlyShutdown' | 'SendMeDataFromSnapshotFiles'): Promise<void>;
 

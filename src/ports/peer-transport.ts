@@ -4,14 +4,18 @@ import type { SnapshotEnvelope } from '../wire/snapshot-headers.ts';
 
 /** Why a machine that accepted our connection refuses us: a matter of configuration, never a death. */
 export type RefusalReason =
-  | 'unauthorized'
-  | 'wrong-data-center'
-  | 'wrong-application'
-  | 'wrong-protocol'
-  | 'tls'
-  | 'not-a-gateway';
+  'unauthorized' | 'wrong-data-center' | 'wrong-application' | 'wrong-protocol' | 'tls' | 'not-a-gateway';
 
-export type FailureReason = 'unreachable' | 'timeout' | 'server-error' | 'store-full' | 'store-unavailable' | 'too-large' | 'digest-mismatch' | 'interrupted' | 'bad-request';
+export type FailureReason =
+  | 'unreachable'
+  | 'timeout'
+  | 'server-error'
+  | 'store-full'
+  | 'store-unavailable'
+  | 'too-large'
+  | 'digest-mismatch'
+  | 'interrupted'
+  | 'bad-request';
 
 export interface Refused {
   readonly kind: 'refused';

@@ -9,7 +9,10 @@ export interface Telemetry {
   heartbeatRtt(peer: string, seconds: number): void;
   peerTransition(peer: string, to: PeerState): void;
   snapshotAccepted(bytes: number): void;
-  snapshotSent(peer: string, transfer: { encoding: string; sentBytes: number; rawBytes: number; seconds: number }): void;
+  snapshotSent(
+    peer: string,
+    transfer: { encoding: string; sentBytes: number; rawBytes: number; seconds: number },
+  ): void;
   transferFailed(peer: string, reason: string): void;
   snapshotSuperseded(peer: string): void;
   snapshotReceived(peer: string, bytes: number): void;

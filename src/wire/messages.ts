@@ -1,16 +1,20 @@
 import * as v from 'valibot';
-import { PROTOCOL } from '../units.ts';
-import { dataCenterName, positiveNumber } from './names.ts';
+import { LARGEST_NUMBER, PROTOCOL } from '../units.ts';
+import { APPLICATION_NAME_MAX, dataCenterName, positiveNumber } from './names.ts';
 
 /**
  * Messages of type 1 (heartbeat) and 3 (orderly shutdown), and their answers (interface §5). JSON; unknown fields are
  * ignored, so that a later version of the same protocol may add some.
  */
 export const applicationStatus = v.picklist(['unknown', 'passing', 'critical']);
-const applicationName = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
+const applicationName = v.pipe(v.string(), v.minLength(1), v.maxLength(APPLICATION_NAME_MAX));
 /** Seconds; an exchange that is switched off announces 444444444. */
 const intervalSeconds = v.pipe(v.number(), v.minValue(0.001), v.maxValue(1e9));
 const isoTime = v.pipe(v.string(), v.maxLength(40));
+/** 0 before the first. */
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(LARGEST_NUMBER));
+/** JSON has numbers that are read as Infinity (1e999); an age is none of them. */
+const ageMs = v.pipe(v.number(), v.finite(), v.minValue(0));
 
 export const peerMessageSchema = v.object({
   heartbeatMsgType: v.picklist([1, 3]),
@@ -22,7 +26,7 @@ export const peerMessageSchema = v.object({
   interval: intervalSeconds,
   application: v.object({ status: applicationStatus }),
   /** What the sender last heard of the receiver; null when it never heard it in this run. */
-  lastHeard: v.nullable(v.object({ heartbeatCnt: v.pipe(v.number(), v.integer(), v.minValue(0)), ageMs: v.pipe(v.number(), v.minValue(0)) })),
+  lastHeard: v.nullable(v.object({ heartbeatCnt: count, ageMs })),
   protocol: v.literal(PROTOCOL),
 });
 export type PeerMessage = v.InferOutput<typeof peerMessageSchema>;
@@ -30,7 +34,7 @@ export type PeerMessage = v.InferOutput<typeof peerMessageSchema>;
 export const peerAnswerSchema = v.object({
   dataCenterOrigin: dataCenterName,
   /** The last count that the receiver sent itself; 0 before its first. */
-  heartbeatCnt: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  heartbeatCnt: count,
   incarnation: positiveNumber,
   /** SHA-256, in hexadecimal, over what the receiver holds for the sender (core/inventory.ts). */
   inventory: v.pipe(v.string(), v.maxLength(128)),

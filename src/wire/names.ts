@@ -12,6 +12,8 @@ export const dataCenterName = v.pipe(
 /** A version, an incarnation, a count: a positive integer below 2^53. */
 export const positiveNumber = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(LARGEST_NUMBER));
 
+/** The most characters that an application's name may have. */
+export const APPLICATION_NAME_MAX = 200;
 /** The most UTF-8 bytes that an origin may have. */
 export const ORIGIN_MAX_BYTES = 200;
 /** The most bytes that a position or the value of a label may have, before percent-encoding. */
@@ -30,7 +32,8 @@ export function originProblem(origin: string): string | null {
   if (origin === '.' || origin === '..') return `an origin may not be "${origin}"`;
   if (!origin.isWellFormed()) return 'an origin must be well-formed Unicode';
   if (CONTROL.test(origin)) return 'an origin may not have control characters';
-  if (utf8.encode(origin).length > ORIGIN_MAX_BYTES) return `an origin may have at most ${ORIGIN_MAX_BYTES} UTF-8 bytes`;
+  if (utf8.encode(origin).length > ORIGIN_MAX_BYTES)
+    return `an origin may have at most ${ORIGIN_MAX_BYTES} UTF-8 bytes`;
   return null;
 }
 

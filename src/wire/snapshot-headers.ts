@@ -1,6 +1,13 @@
 import type { SnapshotDescription } from '../core/snapshot.ts';
 import { LARGEST_NUMBER, PROTOCOL } from '../units.ts';
-import { DATA_CENTER_NAME, LABEL_NAME, LABELS_MAX, decodePercent, shortTextProblem } from './names.ts';
+import {
+  APPLICATION_NAME_MAX,
+  DATA_CENTER_NAME,
+  LABEL_NAME,
+  LABELS_MAX,
+  decodePercent,
+  shortTextProblem,
+} from './names.ts';
 
 /**
  * Types 2 and 4: a snapshot's bytes are the body, the rest of the tuple and the snapshot's description are headers.
@@ -35,6 +42,8 @@ export const HEADER = {
   withdrawn: 'crossdc-withdrawn',
   batch: 'crossdc-return',
 } as const;
+
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
 
 /** `sha-256=:BASE64:` of a hexadecimal digest (RFC 9530). */
 export function reprDigest(sha256: string): string {
@@ -72,17 +81,22 @@ export function envelopeHeaders(envelope: SnapshotEnvelope): Record<string, stri
     [HEADER.protocol]: String(PROTOCOL),
     [HEADER.workload]: envelope.workload,
     ...(envelope.description.withdrawn ? { [HEADER.withdrawn]: '1' } : {}),
-    ...(envelope.batch === null ? {} : { [HEADER.batch]: `${envelope.batch.id};total=${String(envelope.batch.total)}` }),
+    ...(envelope.batch === null
+      ? {}
+      : { [HEADER.batch]: `${envelope.batch.id};total=${String(envelope.batch.total)}` }),
     'content-type': 'application/octet-stream',
     'content-length': String(envelope.description.bytes),
   };
 }
 
 export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
-export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly field: string; readonly problem: string };
+export type Parsed<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly field: string; readonly problem: string };
 
 /** Position and labels of a request's headers, decoded and bounded. */
-export function parsePositionAndLabels(headers: Headers): Parsed<{ position: string | null; labels: Record<string, string> }> {
+export function parsePositionAndLabels(
+  headers: Headers,
+): Parsed<{ position: string | null; labels: Record<string, string> }> {
   const labels: Record<string, string> = {};
   let position: string | null = null;
   for (const [name, raw] of Object.entries(headers)) {
@@ -98,7 +112,8 @@ export function parsePositionAndLabels(headers: Headers): Parsed<{ position: str
     }
     const label = name.slice(HEADER.labelPrefix.length);
     if (!LABEL_NAME.test(label)) return { ok: false, field: name, problem: 'a label has 1 to 64 of a-z 0-9 . _ -' };
-    if (Object.keys(labels).length === LABELS_MAX) return { ok: false, field: name, problem: `more than ${LABELS_MAX} labels` };
+    if (Object.keys(labels).length === LABELS_MAX)
+      return { ok: false, field: name, problem: `more than ${LABELS_MAX} labels` };
     Object.defineProperty(labels, label, { value: text, enumerable: true, writable: true, configurable: true });
   }
   return { ok: true, value: { position, labels } };
@@ -127,7 +142,9 @@ export function parseEnvelope(headers: Headers, origin: string): Parsed<Snapshot
   const workload = text(HEADER.workload);
   if (!DATA_CENTER_NAME.test(workload)) return fail(HEADER.workload, 'must name a workload');
   const applicationName = decodePercent(text(HEADER.application)) ?? '';
-  if (applicationName === '') return fail(HEADER.application, 'must be the name of the application, percent-encoded');
+  if (applicationName === '' || applicationName.length > APPLICATION_NAME_MAX) {
+    return fail(HEADER.application, 'must be the name of the application, percent-encoded');
+  }
   const heartbeatCnt = count(HEADER.count);
   if (heartbeatCnt === null) return fail(HEADER.count, 'must be a positive integer below 2^53');
   const incarnation = count(HEADER.incarnation);
@@ -139,17 +156,28 @@ export function parseEnvelope(headers: Headers, origin: string): Parsed<Snapshot
   const sha256 = parseReprDigest(text('repr-digest'));
   if (sha256 === null) return fail('repr-digest', 'must have a sha-256');
   const takenAt = text(HEADER.takenAt);
-  if (takenAt.length > 40 || Number.isNaN(Date.parse(takenAt))) return fail(HEADER.takenAt, 'must be an RFC 3339 time');
+  if (!RFC_3339.test(takenAt) || Number.isNaN(Date.parse(takenAt)))
+    return fail(HEADER.takenAt, 'must be an RFC 3339 time');
   const extras = parsePositionAndLabels(headers);
   if (!extras.ok) return extras;
   const batch = parseBatch(text(HEADER.batch));
   if (batch === 'invalid') return fail(HEADER.batch, 'must be ID;total=N');
-  const withdrawn = text(HEADER.withdrawn) === '1';
-  if (withdrawn && Number(length) > 0) return fail(HEADER.withdrawn, 'a withdrawal has no content');
+  // An empty content is a withdrawal, whether or not the sender says so; a content is none, whatever it says.
+  const withdrawn = Number(length) === 0;
+  const saysWithdrawn = headers[HEADER.withdrawn];
+  if (saysWithdrawn !== undefined && saysWithdrawn !== '1') return fail(HEADER.withdrawn, 'must be 1 or left out');
+  if (saysWithdrawn !== undefined && !withdrawn) return fail(HEADER.withdrawn, 'a withdrawal has no content');
   return {
     ok: true,
     value: {
-      heartbeatMsgType: type === '2' ? 2 : 4, heartbeatCnt, dataCenterOrigin, applicationName, incarnation, workload, origin, batch,
+      heartbeatMsgType: type === '2' ? 2 : 4,
+      heartbeatCnt,
+      dataCenterOrigin,
+      applicationName,
+      incarnation,
+      workload,
+      origin,
+      batch,
       description: { version, bytes: Number(length), sha256, takenAt, withdrawn, ...extras.value },
     },
   };

@@ -1,0 +1,223 @@
+import type { Delivery } from '../core/delivery.ts';
+import { GatewayError } from '../errors.ts';
+import type {
+  ChecksView,
+  EventFeed,
+  GatewayApi,
+  HeldView,
+  NewSnapshot,
+  OutgoingView,
+  PeerView,
+  StatusView,
+} from '../ports/gateway-api.ts';
+import type { SnapshotReader, SnapshotStore } from '../ports/snapshot-store.ts';
+import { liveness, readiness } from './checks.ts';
+import type { ApplicationHealth } from './application-health.ts';
+import type { Context } from './context.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { EventHub } from './event-hub.ts';
+import type { FailoverCommand } from './failover-command.ts';
+import type { HeldSnapshots } from './held-snapshots.ts';
+import type { OwnSnapshots } from './own-snapshots.ts';
+import type { Peer } from './peer.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+import type { ReturnSender } from './return-sender.ts';
+import type { Shutdown } from './shutdown.ts';
+import type { SnapshotRequests } from './snapshot-requests.ts';
+import type { StoreWatch } from './store-watch.ts';
+import type { Views } from './views.ts';
+
+interface Parts {
+  readonly peers: PeerDirectory;
+  readonly own: OwnSnapshots;
+  readonly held: HeldSnapshots;
+  readonly deliveries: Deliveries;
+  readonly requests: SnapshotRequests;
+  readonly returns: ReadonlyMap<Peer, ReturnSender>;
+  readonly health: ApplicationHealth;
+  readonly command: FailoverCommand;
+  readonly watch: StoreWatch;
+  readonly views: Views;
+  readonly events: EventHub;
+  readonly shutdown: Shutdown;
+  readonly stores: readonly { readonly name: string; readonly store: SnapshotStore }[];
+}
+
+/** The local API's way into the services: it looks names up, asks one service, and shapes what comes back. */
+export class Api implements GatewayApi {
+  readonly #context: Context;
+  readonly #parts: Parts;
+  readonly events: EventFeed;
+
+  constructor(context: Context, parts: Parts) {
+    this.#context = context;
+    this.#parts = parts;
+    const { events, deliveries } = parts;
+    this.events = {
+      get newestId() {
+        return events.newestId;
+      },
+      get oldestId() {
+        return events.oldestId;
+      },
+      read: (after, limit) => events.read(after, limit),
+      changed: (after, signal) => events.changed(after, signal),
+      repeats: () => deliveries.repeats(),
+    };
+  }
+
+  status(): StatusView {
+    return this.#parts.views.status(this.#parts.stores, this.#parts.shutdown.isUnderWay);
+  }
+
+  healthz(): ChecksView {
+    return liveness();
+  }
+
+  readyz(): ChecksView {
+    return readiness(this.#context, this.#parts, this.#parts.shutdown.isUnderWay);
+  }
+
+  peers(): readonly PeerView[] {
+    return this.#parts.peers.all.map((peer) => this.#parts.views.peer(peer));
+  }
+
+  peer(name: string): PeerView {
+    return this.#parts.views.peer(this.#parts.peers.get(name));
+  }
+
+  async putSnapshot(request: NewSnapshot, signal: AbortSignal): Promise<OutgoingView> {
+    this.#parts.shutdown.refuseIfUnderWay();
+    return this.#parts.own.view(await this.#parts.own.put(request, signal));
+  }
+
+  async awaitReplicated(snapshot: OutgoingView, timeoutMs: number, signal: AbortSignal): Promise<OutgoingView> {
+    const { own } = this.#parts;
+    const key = own.key(snapshot.origin, snapshot.workload);
+    const done = new AbortController();
+    const bound = AbortSignal.any([signal, done.signal, this.#context.tasks.signal]);
+    const timer = this.#context.clock.sleep(timeoutMs, bound).then(() => {
+      done.abort();
+    });
+    const isReplicated = await own.awaitReplicated(key, snapshot.version, bound);
+    done.abort();
+    await timer;
+    const { peers } = this.#parts;
+    const view = {
+      ...snapshot,
+      replication: peers.all.map((peer) => ({
+        peer: peer.label,
+        state: peer.plan.has(key, snapshot.version) ? ('stored' as const) : peer.plan.stateOf(key),
+      })),
+    };
+    if (isReplicated) return view;
+    const states = view.replication.map(({ peer, state }) => `${peer}: ${state}`).join(', ');
+    throw new GatewayError(
+      'not-in-time',
+      `Version ${snapshot.version} of "${snapshot.origin}" is accepted and goes on, but was not stored in time (${states}).`,
+    );
+  }
+
+  outgoing(workload?: string): readonly OutgoingView[] {
+    const { own } = this.#parts;
+    return own
+      .newest()
+      .filter((row) => workload === undefined || row.key.workload === workload)
+      .map((row) => own.view(row));
+  }
+
+  openOutgoing(origin: string, workload?: string): Promise<SnapshotReader> {
+    return this.#parts.own.open(this.#parts.own.key(origin, workload));
+  }
+
+  async requestSnapshots(request: {
+    origins: readonly string[] | null;
+    timeoutMs: number | null;
+  }): Promise<{ requestId: string }> {
+    this.#parts.shutdown.refuseIfUnderWay();
+    for (const origin of request.origins ?? []) this.#parts.own.key(origin);
+    return { requestId: await this.#parts.requests.ask('manual', request.origins, request.timeoutMs) };
+  }
+
+  held(peer: string, options: { history: boolean; workload: string | undefined }): readonly HeldView[] {
+    this.#parts.peers.get(peer);
+    return this.#parts.held.views(peer, options);
+  }
+
+  async openHeld(
+    peer: string,
+    which: { origin: string; workload: string | undefined; version: number | undefined },
+  ): Promise<SnapshotReader> {
+    this.#parts.peers.get(peer);
+    return this.#parts.held.open(peer, which);
+  }
+
+  deliveries(state?: Delivery['state']): readonly Delivery[] {
+    return this.#parts.deliveries.list(state);
+  }
+
+  delivery(id: string): Delivery {
+    return this.#parts.deliveries.get(id);
+  }
+
+  async openDelivered(id: string, which: { origin: string; workload: string | undefined }): Promise<SnapshotReader> {
+    return this.#parts.deliveries.open(id, which);
+  }
+
+  async acknowledge(
+    id: string,
+    which: { origin: string; workload: string | undefined; version: number | undefined },
+  ): Promise<void> {
+    await this.#parts.deliveries.acknowledge(id, which);
+  }
+
+  async reject(
+    id: string,
+    which: { origin: string; workload: string | undefined; version: number | undefined; reason: string },
+  ): Promise<void> {
+    await this.#parts.deliveries.reject(id, which);
+  }
+
+  async deliver(request: { dataCenter: string; origins: readonly string[] | null }): Promise<Delivery> {
+    this.#parts.shutdown.refuseIfUnderWay();
+    this.#parts.peers.get(request.dataCenter);
+    const offered = this.#parts.held.offered(request.dataCenter);
+    const wanted = request.origins;
+    const missing = (wanted ?? []).find((origin) => !offered.some((row) => row.key.origin === origin));
+    if (missing !== undefined)
+      throw new GatewayError('not-found', `Nothing of "${missing}" is held from "${request.dataCenter}".`, {
+        field: 'origins',
+      });
+    const snapshots = offered.filter((row) => wanted === null || wanted.includes(row.key.origin));
+    if (snapshots.length === 0)
+      throw new GatewayError('nothing-held', `Nothing is held from "${request.dataCenter}".`, { field: 'dataCenter' });
+    return this.#parts.deliveries.create('manual', request.dataCenter, snapshots);
+  }
+
+  async returnTo(
+    peer: string,
+  ): Promise<{ returnId: string; snapshots: readonly { workload: string; origin: string; version: number }[] }> {
+    this.#parts.shutdown.refuseIfUnderWay();
+    const sender = this.#parts.returns.get(this.#parts.peers.get(peer));
+    if (sender === undefined) throw new GatewayError('not-found', `No peer is called "${peer}".`);
+    const { returnId, snapshots } = await sender.plan();
+    return { returnId, snapshots: snapshots.map(({ workload, origin, version }) => ({ workload, origin, version })) };
+  }
+
+  async specialMessage(message: 'OrderlyShutdown' | 'SendMeDataFromSnapshotFiles'): Promise<void> {
+    if (message === 'OrderlyShutdown') {
+      this.#parts.shutdown.begin('orderly');
+      return;
+    }
+    this.#parts.shutdown.refuseIfUnderWay();
+    const holding = this.#parts.peers.all.filter(
+      (peer) => peer.name !== null && this.#parts.held.offered(peer.name).length > 0,
+    );
+    for (const peer of holding) await this.deliver({ dataCenter: peer.label, origins: null });
+  }
+
+  setApplicationHealth(health: { status: 'passing' | 'critical'; note: string | null }): Promise<void> {
+    this.#parts.health.tell(health.status, health.note ?? '');
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,204 @@
+import type { Clock, Random } from '../ports/clock.ts';
+import type { EventLog } from '../ports/event-log.ts';
+import type { GatewayApi } from '../ports/gateway-api.ts';
+import type { CommandRunner, EventSink, HealthProbe, Schedule } from '../ports/hooks.ts';
+import type { Log } from '../ports/log.ts';
+import type { PeerInbox } from '../ports/peer-inbox.ts';
+import type { PeerTransport } from '../ports/peer-transport.ts';
+import type { Records } from '../ports/records.ts';
+import type { GatewaySettings } from '../ports/settings.ts';
+import type { SnapshotStore } from '../ports/snapshot-store.ts';
+import type { Telemetry, TelemetrySource } from '../ports/telemetry.ts';
+import { Api } from './api.ts';
+import { ApplicationHealth } from './application-health.ts';
+import { Tasks, type Context } from './context.ts';
+import { Damage } from './damage.ts';
+import { Deliveries } from './deliveries.ts';
+import { DurableRecords } from './durable-records.ts';
+import { EventHub } from './event-hub.ts';
+import { FailoverCommand } from './failover-command.ts';
+import { HealthMonitor } from './health-monitor.ts';
+import { Heartbeats } from './heartbeats.ts';
+import { HeldSnapshots } from './held-snapshots.ts';
+import { Identity } from './identity.ts';
+import { Inbox } from './inbox.ts';
+import { OwnSnapshots } from './own-snapshots.ts';
+import type { Peer } from './peer.ts';
+import { PeerContact } from './peer-contact.ts';
+import { PeerDirectory } from './peer-directory.ts';
+import { PeerRecords } from './peer-records.ts';
+import { ReturnSender } from './return-sender.ts';
+import { ReturnedSnapshots } from './returned-snapshots.ts';
+import { RULES, type Rules } from './rules.ts';
+import { Shipper } from './shipper.ts';
+import { Shutdown, type ShutdownKind } from './shutdown.ts';
+import { SnapshotRequests } from './snapshot-requests.ts';
+import { StoreWatch } from './store-watch.ts';
+import { Takeover } from './takeover.ts';
+import { Views } from './views.ts';
+import { Webhook } from './webhook.ts';
+
+/** The world, as a gateway needs it. The daemon gives the real one, the simulator a virtual one. */
+export interface World {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly telemetry: Telemetry;
+  readonly records: Records;
+  readonly eventLog: EventLog;
+  /** Our own snapshots, what peers replicated to us, and our own that peers gave back. */
+  readonly stores: { readonly outgoing: SnapshotStore; readonly held: SnapshotStore; readonly returned: SnapshotStore };
+  readonly transport: PeerTransport;
+  readonly commandRunner: CommandRunner;
+  readonly webhook: EventSink | null;
+  readonly healthProbe: HealthProbe | null;
+  readonly schedule: Schedule | null;
+  /** The simulator plants broken rules here. */
+  readonly rules?: Rules;
+}
+
+export interface Gateway {
+  readonly api: GatewayApi;
+  readonly inbox: PeerInbox;
+  readonly telemetrySource: TelemetrySource;
+  /** Starts the loops. `listeningSince`: the clock's time at which the peer listener was open. */
+  start(listeningSince: number): void;
+  /** Begins the way out, once. */
+  shutDown(kind: ShutdownKind): void;
+  /** Resolves when the way out has come so far that listeners and stores may be closed. */
+  readonly shutDownDone: Promise<ShutdownKind>;
+  /** Ends every loop and waits for it. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Builds every service over the world and brings back what a former run left. Nothing is sent before `start`. */
+export async function assembleGateway(world: World, settings: GatewaySettings): Promise<Gateway> {
+  const { clock, random, log, telemetry, stores } = world;
+  const context: Context = {
+    settings,
+    clock,
+    random,
+    log,
+    telemetry,
+    rules: world.rules ?? RULES,
+    tasks: new Tasks(log),
+  };
+  const { outgoing, held: heldStore, returned: returnedStore } = stores;
+  const named = [
+    { name: 'outgoing', store: outgoing },
+    { name: 'held', store: heldStore },
+    { name: 'returned', store: returnedStore },
+  ];
+
+  const events = new EventHub(context, world.eventLog);
+  const watch = new StoreWatch(context, events);
+  events.attach(watch);
+  for (const { name, store } of named) watch.watch(name, () => store.probe());
+  watch.watch('state', () => outgoing.probe());
+  watch.watch('event-log', () => outgoing.probe());
+
+  const records = new DurableRecords(context, world.records, watch);
+  const identity = new Identity(context, records);
+  const peerRecords = new PeerRecords(records);
+  const damage = new Damage(context, { events, watch, names: new Map(named.map(({ name, store }) => [store, name])) });
+  const peers = new PeerDirectory(context, { identity, records: peerRecords, held: heldStore });
+  const monitor = new HealthMonitor(context, { peers, records: peerRecords, events });
+  const health = new ApplicationHealth(context, world.healthProbe);
+  const { transport } = world;
+  const heartbeats = new Heartbeats(context, { transport, peers, identity, monitor, health });
+  const own = new OwnSnapshots(context, { store: outgoing, identity, peers, watch, damage });
+  const held = new HeldSnapshots(context, { store: heldStore, identity, watch, damage });
+  const deliveries = new Deliveries(context, { records, events, damage, held: heldStore, returned: returnedStore });
+  const returned = new ReturnedSnapshots(context, { store: returnedStore, held, own, identity, deliveries });
+  const inbox = new Inbox(context, { peers, identity, monitor, held, returned });
+  const command = new FailoverCommand(context, { runner: world.commandRunner, events });
+  const takeover = new Takeover(context, { records: peerRecords, held, deliveries, command, events });
+  const requests = new SnapshotRequests(context, { events, own, schedule: world.schedule });
+  const shippers = new Map<Peer, Shipper>();
+  const returns = new Map<Peer, ReturnSender>();
+  for (const peer of peers.all) {
+    shippers.set(peer, new Shipper(context, { peer, transport, own, identity, events }));
+    returns.set(
+      peer,
+      new ReturnSender(context, { peer, transport, held, damage, identity, events, records: peerRecords }),
+    );
+  }
+  const contact = new PeerContact(context, { shippers, returns, requests });
+  const shutdown = new Shutdown(context, { events, heartbeats, requests, own, peers });
+  const views = new Views(context, { peers, identity, monitor, own, held, deliveries, health, command, watch });
+  const webhook =
+    world.webhook === null ? null : new Webhook(context, { events, sink: world.webhook, records, deliveries });
+  const api = new Api(context, {
+    peers,
+    own,
+    held,
+    deliveries,
+    requests,
+    returns,
+    health,
+    command,
+    watch,
+    views,
+    events,
+    shutdown,
+    stores: named,
+  });
+
+  // A verdict is followed by the takeover first: nothing that merely ships may delay it.
+  monitor.followers = [takeover, contact];
+  heartbeats.listener = { onAnswer: (peer, answer) => shippers.get(peer)?.onAnswer(answer) };
+  inbox.onFirstContact = (peer) => {
+    contact.firstContact(peer);
+  };
+  held.isPinned = (key, version) => deliveries.isPinned(key, version);
+  own.onAccepted = (snapshot) => {
+    requests.posted(snapshot.key.origin);
+  };
+
+  await identity.load();
+  await peers.load();
+  await deliveries.load();
+  await webhook?.load();
+  own.load();
+  if (!settings.retainHeldAtStartup) await setOlderAside(context, peers, held);
+
+  return {
+    api,
+    inbox,
+    telemetrySource: views,
+    start: (listeningSince) => {
+      records.start();
+      context.tasks.run('deliver what a former run took in', () => returned.resume());
+      takeover.resume(peers.all);
+      monitor.start(listeningSince);
+      heartbeats.start();
+      health.start();
+      requests.start();
+      for (const shipper of shippers.values()) shipper.start();
+      for (const sender of returns.values()) sender.start();
+      webhook?.start();
+    },
+    shutDown: (kind) => {
+      shutdown.begin(kind);
+    },
+    shutDownDone: shutdown.done,
+    stop: async () => {
+      heartbeats.stop();
+      context.tasks.abort();
+      await context.tasks.settled();
+    },
+  };
+}
+
+/** `retainOlderDataSnapshotsAtStartup=false`: archived, not deleted; what a peer that is not up left with us is needed. */
+async function setOlderAside(context: Context, peers: PeerDirectory, held: HeldSnapshots): Promise<void> {
+  for (const peer of peers.all) {
+    if (peer.name === null || peer.health.state !== 'up') continue;
+    const count = await held.setAside(peer.name);
+    if (count > 0)
+      context.log.info(
+        { peer: peer.name, snapshots: count },
+        'what was held before this start was set aside (retainOlderDataSnapshotsAtStartup=false)',
+      );
+  }
+}

@@ -1,0 +1,277 @@
+import {
+  announceAgain,
+  cancel,
+  createDelivery,
+  findRow,
+  pins,
+  replaceVersion,
+  type Delivery,
+  type DeliveredSnapshot,
+  type DeliveryReason,
+} from '../core/delivery.ts';
+import type { SnapshotKey, StoredSnapshot } from '../core/snapshot.ts';
+import { GatewayError } from '../errors.ts';
+import { isoTime } from '../ports/clock.ts';
+import type { SnapshotReader, SnapshotStore } from '../ports/snapshot-store.ts';
+import type { Context } from './context.ts';
+import type { Damage } from './damage.ts';
+import { loadDeliveries, recordName } from './delivery-records.ts';
+import type { DurableRecords } from './durable-records.ts';
+import type { EventHub } from './event-hub.ts';
+
+/** How many finished deliveries are kept for looking at. */
+const FINISHED_KEPT = 100;
+
+export interface Which {
+  readonly origin: string;
+  readonly workload: string | undefined;
+  readonly version?: number | undefined;
+}
+
+/** Hands snapshots to the application, each until it is acknowledged or rejected, across restarts of both. */
+export class Deliveries {
+  readonly #context: Context;
+  readonly #records: DurableRecords;
+  readonly #events: EventHub;
+  readonly #damage: Damage;
+  readonly #held: SnapshotStore;
+  readonly #returned: SnapshotStore;
+  readonly #all = new Map<string, Delivery>();
+  #lastId = 0;
+
+  constructor(
+    context: Context,
+    parts: { records: DurableRecords; events: EventHub; damage: Damage; held: SnapshotStore; returned: SnapshotStore },
+  ) {
+    this.#context = context;
+    this.#records = parts.records;
+    this.#events = parts.events;
+    this.#damage = parts.damage;
+    this.#held = parts.held;
+    this.#returned = parts.returned;
+  }
+
+  /** Brings back what a former run left: open ones go on, a finished one whose marks a crash cut off is marked now. */
+  async load(): Promise<void> {
+    for (const delivery of await loadDeliveries(this.#records)) {
+      this.#all.set(delivery.id, delivery);
+      this.#lastId = Math.max(this.#lastId, Number(delivery.id));
+      if (delivery.state === 'done') await this.#mark(delivery);
+    }
+  }
+
+  list(state?: Delivery['state']): Delivery[] {
+    return [...this.#all.values()].filter((delivery) => state === undefined || delivery.state === state);
+  }
+
+  /** @throws GatewayError not-found */
+  get(id: string): Delivery {
+    const delivery = this.#all.get(id);
+    if (delivery === undefined) throw new GatewayError('not-found', `There is no delivery "${id}".`, { field: 'id' });
+    return delivery;
+  }
+
+  isPinned(key: SnapshotKey, version: number): boolean {
+    for (const delivery of this.#all.values()) if (pins(delivery, key, version)) return true;
+    return false;
+  }
+
+  /** Durable before it is announced; announced even when the disk does not take it now. */
+  async create(reason: DeliveryReason, dataCenter: string, snapshots: readonly StoredSnapshot[]): Promise<Delivery> {
+    const { clock, rules, telemetry } = this.#context;
+    this.#lastId = rules.nextNumber(this.#lastId, clock.wallMs());
+    const delivery = createDelivery({
+      id: String(this.#lastId),
+      reason,
+      dataCenter,
+      createdAt: isoTime(clock.wallMs()),
+      snapshots,
+    });
+    this.#all.set(delivery.id, delivery);
+    await this.#records.settle(recordName(delivery.id), delivery);
+    telemetry.deliveryCreated(reason);
+    await this.#events.publish({ type: 'delivery', delivery });
+    await this.#forgetOldest();
+    return delivery;
+  }
+
+  /** Every open delivery, announced once more. */
+  repeats(): readonly Delivery[] {
+    return this.list('open').map((delivery) => {
+      const again = announceAgain(delivery);
+      this.#all.set(again.id, again);
+      return again;
+    });
+  }
+
+  /** @throws GatewayError not-found, delivery-conflict; snapshot-replaced when another version is offered from now on */
+  async open(id: string, which: Which): Promise<SnapshotReader> {
+    const delivery = this.get(id);
+    const row = this.#row(delivery, which);
+    if (delivery.state === 'cancelled') throw cancelledError(delivery);
+    if (row.state === 'damaged')
+      throw new GatewayError('not-found', `No version of "${row.origin}" is left that could be offered.`, {
+        field: 'origin',
+      });
+    const key = keyIn(delivery, row);
+    try {
+      return await this.#damage.open(this.#storeOf(delivery), key, row.version);
+    } catch (error) {
+      const isGone = error instanceof GatewayError && (error.code === 'snapshot-damaged' || error.code === 'not-found');
+      if (!isGone || delivery.state !== 'open') throw error;
+      const now = await this.#offerBefore(this.get(id), row, 'damaged');
+      const fresh = findRow(now, row.origin, row.workload);
+      const offered =
+        fresh?.state === 'pending' ? `version ${fresh.version} is offered instead` : 'no other version is left';
+      throw new GatewayError(
+        'snapshot-replaced',
+        `Version ${row.version} of "${row.origin}" was found damaged and set aside; ${offered}.`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** @throws GatewayError not-found, delivery-conflict; store errors, in which case nothing changed */
+  async acknowledge(id: string, which: Which): Promise<void> {
+    const settled = this.#settle(id, which, 'acknowledged');
+    // A repeated acknowledgement may follow one whose record the disk did not take: it is written again.
+    await this.#change(settled?.delivery ?? this.get(id));
+    if (settled === null) return;
+    if (settled.done) await this.#finished(settled.delivery);
+  }
+
+  /** As `acknowledge`; the version goes to quarantine and the one before is offered, if there is one. */
+  async reject(id: string, which: Which & { readonly reason: string }): Promise<void> {
+    const settled = this.#settle(id, which, 'rejected');
+    if (settled === null) return;
+    const { row } = settled;
+    const delivery = this.get(id);
+    const key = keyIn(delivery, row);
+    await this.#storeOf(delivery).move(key, row.version, 'quarantined');
+    this.#context.telemetry.snapshotRejected(delivery.dataCenter);
+    const { origin, workload } = row;
+    await this.#events.publish({
+      type: 'snapshot-rejected',
+      delivery: id,
+      dataCenter: delivery.dataCenter,
+      workload,
+      origin,
+      version: row.version,
+      reason: which.reason,
+    });
+    await this.#offerBefore(delivery, { ...row, state: 'pending' }, 'rejected');
+  }
+
+  /** The peer is there again: what it does itself now must not be taken over. What is held stays held. */
+  async cancelTakeovers(dataCenter: string, reason: string): Promise<void> {
+    for (const delivery of this.list('open')) {
+      if (delivery.reason !== 'takeover' || delivery.dataCenter !== dataCenter) continue;
+      const cancelled = cancel(delivery);
+      this.#all.set(cancelled.id, cancelled);
+      await this.#records.settle(recordName(cancelled.id), cancelled);
+      await this.#events.publish({ type: 'takeover-cancelled', dataCenter, delivery: cancelled.id, reason });
+    }
+  }
+
+  #settle(
+    id: string,
+    which: Which,
+    state: 'acknowledged' | 'rejected',
+  ): { delivery: Delivery; row: DeliveredSnapshot; done: boolean } | null {
+    const delivery = this.get(id);
+    const settled = this.#context.rules.settle(delivery, { ...which, state });
+    switch (settled.kind) {
+      case 'settled':
+        return settled;
+      case 'repeated':
+        return null;
+      case 'no-such-snapshot':
+        throw new GatewayError('not-found', `The delivery "${id}" has no snapshot of "${which.origin}".`, {
+          field: 'origin',
+        });
+      case 'cancelled':
+        throw cancelledError(delivery);
+      case 'other-version':
+        throw new GatewayError(
+          'delivery-conflict',
+          `The delivery offers version ${settled.version} of "${which.origin}" now.`,
+          { field: 'version', facts: { has: settled.version } },
+        );
+      case 'settled-otherwise':
+        throw new GatewayError('delivery-conflict', `The snapshot of "${which.origin}" is ${settled.state} already.`);
+    }
+  }
+
+  async #offerBefore(delivery: Delivery, row: DeliveredSnapshot, exhausted: 'damaged' | 'rejected'): Promise<Delivery> {
+    const current = findRow(delivery, row.origin, row.workload);
+    // Somebody else who read at the same time has already been given another version.
+    if (current?.version !== row.version || current.state !== 'pending') return delivery;
+    const [before] = this.#storeOf(delivery)
+      .rowsOf(keyIn(delivery, row))
+      .filter((stored) => stored.place === 'live' && !stored.withdrawn && stored.version < row.version);
+    const next = announceAgain(replaceVersion(delivery, current, before, exhausted));
+    this.#all.set(next.id, next);
+    await this.#records.settle(recordName(next.id), next);
+    if (next.state === 'done') await this.#finished(next);
+    else await this.#events.publish({ type: 'delivery', delivery: next });
+    return next;
+  }
+
+  /** The application's word is durable before it is believed. */
+  async #change(delivery: Delivery): Promise<void> {
+    const before = this.#all.get(delivery.id);
+    this.#all.set(delivery.id, delivery);
+    try {
+      await this.#records.write(recordName(delivery.id), delivery);
+    } catch (error) {
+      if (this.#all.get(delivery.id) === delivery && before !== undefined) this.#all.set(delivery.id, before);
+      throw error;
+    }
+  }
+
+  async #finished(delivery: Delivery): Promise<void> {
+    await this.#mark(delivery);
+    await this.#events.publish({ type: 'delivery-done', delivery });
+  }
+
+  /** What a takeover delivered is not delivered by itself again; a returned snapshot is announced once. */
+  async #mark(delivery: Delivery): Promise<void> {
+    if (delivery.reason === 'manual') return;
+    const store = this.#storeOf(delivery);
+    for (const row of delivery.snapshots) {
+      if (row.state === 'acknowledged') await store.markDelivered(keyIn(delivery, row), row.version, delivery.id);
+    }
+  }
+
+  async #forgetOldest(): Promise<void> {
+    const finished = this.list().filter((delivery) => delivery.state !== 'open');
+    for (const delivery of finished.slice(0, Math.max(0, finished.length - FINISHED_KEPT))) {
+      this.#all.delete(delivery.id);
+      await this.#records.remove(recordName(delivery.id));
+    }
+  }
+
+  #row(delivery: Delivery, which: Which): DeliveredSnapshot {
+    const row = findRow(delivery, which.origin, which.workload);
+    if (row === undefined)
+      throw new GatewayError('not-found', `The delivery "${delivery.id}" has no snapshot of "${which.origin}".`, {
+        field: 'origin',
+      });
+    return row;
+  }
+
+  #storeOf(delivery: Delivery): SnapshotStore {
+    return delivery.reason === 'return' ? this.#returned : this.#held;
+  }
+}
+
+function keyIn(delivery: Delivery, row: DeliveredSnapshot): SnapshotKey {
+  return { dataCenter: delivery.dataCenter, workload: row.workload, origin: row.origin };
+}
+
+function cancelledError(delivery: Delivery): GatewayError {
+  return new GatewayError(
+    'delivery-conflict',
+    `The delivery "${delivery.id}" was cancelled: "${delivery.dataCenter}" is there again.`,
+  );
+}

@@ -1,0 +1,96 @@
+import { backoffMs } from '../core/backoff.ts';
+import type { Records } from '../ports/records.ts';
+import { SECOND_MS } from '../units.ts';
+import type { Context } from './context.ts';
+import type { StoreWatch } from './store-watch.ts';
+import { Wake } from './wake.ts';
+
+/**
+ * Records that are written in the end. A verdict must not wait for a full disk: `settle` says when the record could
+ * not be written, keeps the newest value, and writes it as soon as the disk takes it.
+ */
+export class DurableRecords {
+  readonly #context: Context;
+  readonly #records: Records;
+  readonly #watch: StoreWatch;
+  readonly #unwritten = new Map<string, unknown>();
+  readonly #wake = new Wake();
+
+  constructor(context: Context, records: Records, watch: StoreWatch) {
+    this.#context = context;
+    this.#records = records;
+    this.#watch = watch;
+  }
+
+  start(): void {
+    this.#context.tasks.run('write what could not be written', (signal) => this.#retry(signal));
+  }
+
+  read(name: string): Promise<unknown> {
+    return this.#records.read(name);
+  }
+
+  list(folder: string): Promise<string[]> {
+    return this.#records.list(folder);
+  }
+
+  /** Writes now or throws, for a caller that can be told. @throws GatewayError `store-full`, `store-unavailable` */
+  async write(name: string, value: unknown): Promise<void> {
+    try {
+      await this.#records.write(name, value);
+      this.#unwritten.delete(name);
+      this.#watch.worked('state');
+    } catch (error) {
+      this.#watch.failed('state', error);
+      throw error;
+    }
+  }
+
+  /** Writes now or, when that fails, later. False: it is not durable yet. */
+  async settle(name: string, value: unknown): Promise<boolean> {
+    try {
+      await this.write(name, value);
+      return true;
+    } catch {
+      this.#unwritten.set(name, value);
+      this.#wake.ring();
+      return false;
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    this.#unwritten.delete(name);
+    try {
+      await this.#records.remove(name);
+    } catch (error) {
+      // A record that is left over is read again at the next start and removed then.
+      this.#watch.failed('state', error);
+    }
+  }
+
+  async #retry(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      const wait =
+        failures === 0
+          ? Infinity
+          : backoffMs(failures, { firstMs: 500, mostMs: 10 * SECOND_MS }, this.#context.random());
+      if (this.#unwritten.size === 0 || failures > 0) await this.#wake.wait(this.#context.clock, wait, signal);
+      let failed = false;
+      for (const [name, value] of [...this.#unwritten]) {
+        try {
+          await this.write(name, value);
+        } catch {
+          failed = true;
+          break;
+        }
+      }
+      failures = failed ? failures + 1 : 0;
+    }
+  }
+}
+
+/** A record's name for any text: letters, digits and a few signs as they are, everything else as its code in hexadecimal. */
+export function recordSegment(text: string): string {
+  return text.replace(/[^a-z0-9-]/g, (char) => `_${(char.codePointAt(0) ?? 0).toString(16)}_`);
+}

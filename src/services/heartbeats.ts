@@ -1,0 +1,211 @@
+import { chooseMachines, noteOutcome } from '../core/machine-choice.ts';
+import { isoTime } from '../ports/clock.ts';
+import type { MessageOutcome, PeerTransport } from '../ports/peer-transport.ts';
+import { PROTOCOL, SECOND_MS } from '../units.ts';
+import type { PeerAnswer, PeerMessage } from '../wire/messages.ts';
+import type { ApplicationHealth } from './application-health.ts';
+import type { Context } from './context.ts';
+import type { HealthMonitor } from './health-monitor.ts';
+import type { Identity } from './identity.ts';
+import { MachineLog } from './machine-log.ts';
+import type { Peer } from './peer.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+
+/** What an exchange that is switched off announces, in seconds (as in the IBM toolkit). */
+const SWITCHED_OFF_SECONDS = 444_444_444;
+/** How long an orderly shutdown goes on telling a peer that does not answer. */
+const FAREWELL_MS = 10 * SECOND_MS;
+
+export interface AnswerListener {
+  onAnswer(peer: Peer, answer: PeerAnswer): void;
+}
+
+/**
+ * Sends a heartbeat to each peer on the interval, whatever state the peer is in and whether or not the one before was
+ * answered. Nothing here waits for a snapshot, a disk or a slow peer.
+ */
+export class Heartbeats {
+  readonly #context: Context;
+  readonly #transport: PeerTransport;
+  readonly #peers: PeerDirectory;
+  readonly #identity: Identity;
+  readonly #monitor: HealthMonitor;
+  readonly #health: ApplicationHealth;
+  readonly #machineLog: MachineLog;
+  readonly #stopping = new AbortController();
+  listener: AnswerListener | undefined;
+
+  constructor(
+    context: Context,
+    parts: {
+      transport: PeerTransport;
+      peers: PeerDirectory;
+      identity: Identity;
+      monitor: HealthMonitor;
+      health: ApplicationHealth;
+    },
+  ) {
+    this.#context = context;
+    this.#transport = parts.transport;
+    this.#peers = parts.peers;
+    this.#identity = parts.identity;
+    this.#monitor = parts.monitor;
+    this.#health = parts.health;
+    this.#machineLog = new MachineLog(context);
+  }
+
+  start(): void {
+    if (this.#context.settings.heartbeatIntervalMs === Infinity) return;
+    for (const peer of this.#peers.all) {
+      this.#context.tasks.run(`heartbeats to ${peer.label}`, (signal) => this.#beatOnInterval(peer, signal));
+    }
+  }
+
+  /** No heartbeat leaves after this: an orderly shutdown is a gateway's last word. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  async #beatOnInterval(peer: Peer, signal: AbortSignal): Promise<void> {
+    const { clock, settings } = this.#context;
+    await clock.sleep(settings.initDelayMs, signal);
+    for (let due = clock.now(); !signal.aborted && !this.#stopping.signal.aborted;) {
+      this.#beat(peer);
+      due += settings.heartbeatIntervalMs;
+      // After a pause of our own the missed beats are not made up for; the rhythm goes on from now.
+      if (due < clock.now()) due = clock.now() + settings.heartbeatIntervalMs;
+      await clock.sleep(due - clock.now(), signal);
+    }
+  }
+
+  #beat(peer: Peer): void {
+    const { clock, settings, tasks } = this.#context;
+    const chosen = chooseMachines(peer.choice, settings.sendToAllMachines, clock.now());
+    peer.choice = chosen.choice;
+    for (const machine of chosen.addresses) {
+      tasks.run(`heartbeat to ${machine}`, (signal) => this.#send(peer, machine, new Set([machine]), signal));
+    }
+  }
+
+  /** Sends to one machine; where it fails at once and another may take it, goes on to that one within the same beat. */
+  async #send(peer: Peer, machine: string, tried: Set<string>, signal: AbortSignal): Promise<void> {
+    const { clock, settings, telemetry } = this.#context;
+    const sentAt = clock.now();
+    telemetry.heartbeatSent(peer.label);
+    const outcome = await this.#transport.sendMessage(machine, this.#message(peer, 1), signal);
+    if (signal.aborted) return;
+    await this.#note(peer, machine, outcome);
+    if (outcome.kind === 'answered' || settings.sendToAllMachines || this.#stopping.signal.aborted) return;
+    const next = peer.choice.machines[peer.choice.current]?.address;
+    const isLate = clock.now() - sentAt >= settings.heartbeatIntervalMs;
+    if (next === undefined || tried.has(next) || isLate) return;
+    tried.add(next);
+    await this.#send(peer, next, tried, signal);
+  }
+
+  async #note(peer: Peer, machine: string, outcome: MessageOutcome): Promise<void> {
+    const { telemetry } = this.#context;
+    switch (outcome.kind) {
+      case 'answered': {
+        const problem = this.#answerProblem(peer, outcome.answer);
+        if (problem !== null) {
+          this.#refused(peer, machine, { reason: 'wrong-data-center', detail: problem });
+          return;
+        }
+        peer.choice = noteOutcome(peer.choice, machine, 'ok');
+        peer.rttMs = outcome.rttMs;
+        telemetry.heartbeatRtt(peer.label, outcome.rttMs / SECOND_MS);
+        this.#machineLog.worked(peer.label, machine);
+        this.#monitor.apply(peer, { kind: 'answered' });
+        this.listener?.onAnswer(peer, outcome.answer);
+        return;
+      }
+      case 'stale':
+        peer.choice = noteOutcome(peer.choice, machine, 'ok');
+        await this.#identity.raiseAbove(outcome.has);
+        return;
+      case 'refused':
+        this.#refused(peer, machine, outcome);
+        return;
+      case 'failed':
+        peer.choice = noteOutcome(peer.choice, machine, 'failed', `${outcome.reason}: ${outcome.detail}`);
+        this.#machineLog.failed({
+          peer: peer.label,
+          machine,
+          reason: outcome.reason,
+          detail: outcome.detail,
+          isRefusal: false,
+        });
+    }
+  }
+
+  #refused(peer: Peer, machine: string, refusal: { reason: string; detail: string }): void {
+    peer.choice = noteOutcome(peer.choice, machine, 'refused', `${refusal.reason}: ${refusal.detail}`);
+    this.#machineLog.failed({ peer: peer.label, machine, ...refusal, isRefusal: true });
+    this.#monitor.apply(peer, { kind: 'refused' });
+  }
+
+  #answerProblem(peer: Peer, answer: PeerAnswer): string | null {
+    const { dataCenter } = this.#context.settings;
+    if (answer.dataCenterOrigin === dataCenter) return `the machine is the gateway of "${dataCenter}" itself`;
+    if (peer.name === null || answer.dataCenterOrigin === peer.name) return null;
+    return `the machine is the gateway of "${answer.dataCenterOrigin}", not of "${peer.name}"`;
+  }
+
+  #message(peer: Peer, type: 1 | 3): PeerMessage {
+    const { clock, settings } = this.#context;
+    const { heartbeatIntervalMs } = settings;
+    const { order, countFrom } = peer.health;
+    return {
+      heartbeatMsgType: type,
+      heartbeatCnt: this.#identity.nextCount(),
+      dataCenterOrigin: settings.dataCenter,
+      applicationName: settings.applicationName,
+      incarnation: this.#identity.incarnation,
+      sentAt: isoTime(clock.wallMs()),
+      interval: heartbeatIntervalMs === Infinity ? SWITCHED_OFF_SECONDS : heartbeatIntervalMs / SECOND_MS,
+      application: { status: this.#health.status() },
+      lastHeard:
+        order === null || !peer.wasHeard
+          ? null
+          : { heartbeatCnt: order.heartbeatCnt, ageMs: Math.max(0, clock.now() - countFrom) },
+      protocol: PROTOCOL,
+    };
+  }
+
+  /**
+   * Tells every peer that the application left in order (type 3): each of its machines until one took it, retried within
+   * a bound. @returns the labels of the peers that could not be told
+   */
+  async farewell(signal: AbortSignal): Promise<readonly string[]> {
+    this.stop();
+    const told = await Promise.all(this.#peers.all.map((peer) => this.#tell(peer, signal)));
+    return this.#peers.all.filter((_, index) => told[index] !== true).map((peer) => peer.label);
+  }
+
+  async #tell(peer: Peer, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#context;
+    // A peer that is away anyway is told once, in case that it hears us.
+    const deadline = clock.now() + (peer.isReachable ? FAREWELL_MS : 0);
+    for (let isFirst = true; !signal.aborted && (isFirst || clock.now() < deadline); isFirst = false) {
+      const sends = peer.machines.map(async (machine) => {
+        const outcome = await this.#transport.sendMessage(machine, this.#message(peer, 3), signal);
+        return outcome.kind === 'answered';
+      });
+      const answered = await this.#withinMs(Promise.all(sends), 3 * SECOND_MS, signal);
+      if (answered?.includes(true) === true) return true;
+      if (peer.isReachable) await clock.sleep(500, signal);
+    }
+    return false;
+  }
+
+  async #withinMs<T>(work: Promise<T>, ms: number, signal: AbortSignal): Promise<T | undefined> {
+    const timer = new AbortController();
+    const late = this.#context.clock.sleep(ms, AbortSignal.any([timer.signal, signal])).then(() => undefined);
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      timer.abort();
+    }
+  }
+}

@@ -1,0 +1,218 @@
+import { newestOfEach, type SnapshotKey, type StoredSnapshot } from '../core/snapshot.ts';
+import { inventoryRows, inventoryText } from '../core/inventory.ts';
+import type { PeerRow } from '../core/replication-plan.ts';
+import { GatewayError } from '../errors.ts';
+import { heldState, type HeldView } from '../ports/gateway-api.ts';
+import type { SnapshotReader, SnapshotStore } from '../ports/snapshot-store.ts';
+import type { SnapshotEnvelope } from '../wire/snapshot-headers.ts';
+import type { Context } from './context.ts';
+import type { Damage } from './damage.ts';
+import type { Identity } from './identity.ts';
+import { inventoryDigest } from './inventory-digest.ts';
+import type { Peer } from './peer.ts';
+import type { StoreWatch } from './store-watch.ts';
+
+/** What peers replicated to us: taken in whole and verified, kept with its history, never replaced by something older. */
+export class HeldSnapshots {
+  readonly #context: Context;
+  readonly #identity: Identity;
+  readonly #watch: StoreWatch;
+  readonly #damage: Damage;
+  readonly #digests = new Map<string, { generation: number; digest: string }>();
+  readonly store: SnapshotStore;
+  /** Whether an open delivery needs a version. */
+  isPinned: (key: SnapshotKey, version: number) => boolean = () => false;
+
+  constructor(
+    context: Context,
+    parts: { store: SnapshotStore; identity: Identity; watch: StoreWatch; damage: Damage },
+  ) {
+    this.#context = context;
+    this.store = parts.store;
+    this.#identity = parts.identity;
+    this.#watch = parts.watch;
+    this.#damage = parts.damage;
+  }
+
+  /** Takes in a snapshot of type 2. @throws GatewayError as PeerInbox.receiveSnapshot */
+  async receive(
+    peer: Peer,
+    envelope: SnapshotEnvelope,
+    content: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const key = { dataCenter: envelope.dataCenterOrigin, workload: envelope.workload, origin: envelope.origin };
+    const isNew = await this.takeIn(this.store, { key, envelope, watched: 'held' }, content, signal);
+    if (!isNew) return;
+    this.#context.telemetry.snapshotReceived(peer.label, envelope.description.bytes);
+    this.#context.tasks.run('retention of held snapshots', () => this.#retain(key));
+  }
+
+  /** @returns false when the very same was there before; nothing was read then */
+  async takeIn(
+    store: SnapshotStore,
+    incoming: { readonly key: SnapshotKey; readonly envelope: SnapshotEnvelope; readonly watched: string },
+    content: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { key, envelope, watched } = incoming;
+    const { description } = envelope;
+    const { rules, settings } = this.#context;
+    if (description.bytes > settings.snapshotMaxBytes) {
+      throw new GatewayError(
+        'snapshot-too-large',
+        `The snapshot has ${description.bytes} bytes; at most ${settings.snapshotMaxBytes} are taken (dataSnapshotMaxBytes).`,
+      );
+    }
+    const decide = (newest: StoredSnapshot | undefined): 'store' | 'same' => {
+      const admission = rules.admit(newest, description);
+      switch (admission.kind) {
+        case 'store':
+        case 'same':
+          return admission.kind;
+        case 'older':
+          throw new GatewayError(
+            'version-older',
+            `Version ${admission.has} of "${key.origin}" is here already; ${description.version} is older.`,
+            { facts: { has: admission.has } },
+          );
+        case 'conflict':
+          throw new GatewayError(
+            'version-conflict',
+            `Version ${admission.has} of "${key.origin}" is here with other bytes.`,
+            { facts: { has: admission.has } },
+          );
+      }
+    };
+    if (decide(store.rowsOf(key)[0]) === 'same') return false;
+    try {
+      await store.put(
+        {
+          key,
+          version: (newest) => {
+            decide(newest);
+            return description.version;
+          },
+          takenAt: () => description.takenAt,
+          position: description.position,
+          labels: description.labels,
+          incarnation: this.#identity.incarnation,
+          maxBytes: settings.snapshotMaxBytes,
+          expect: { bytes: description.bytes, sha256: description.sha256 },
+        },
+        content,
+        signal,
+      );
+      this.#watch.worked(watched);
+      return true;
+    } catch (error) {
+      this.#watch.failed(watched, error);
+      throw error;
+    }
+  }
+
+  async #retain(key: SnapshotKey): Promise<void> {
+    const { rules, settings } = this.#context;
+    const rows = this.store.rowsOf(key);
+    for (const row of rules.expendable(rows, settings.snapshotHistory, (version) => this.isPinned(key, version))) {
+      await this.store.remove(key, row.version);
+    }
+  }
+
+  inventory(dataCenter: string): PeerRow[] {
+    return inventoryRows(this.store.rows(dataCenter));
+  }
+
+  /** The digest that goes with every answer; kept until the store changes. */
+  inventoryDigest(dataCenter: string): string {
+    const { generation } = this.store;
+    const known = this.#digests.get(dataCenter);
+    if (known?.generation === generation) return known.digest;
+    const digest = inventoryDigest(inventoryText(this.inventory(dataCenter)));
+    this.#digests.set(dataCenter, { generation, digest });
+    return digest;
+  }
+
+  /** The newest version of each origin that can be offered. */
+  offered(dataCenter: string): StoredSnapshot[] {
+    return this.#context.rules.newestOffered(this.store.rows(dataCenter));
+  }
+
+  views(dataCenter: string, options: { history: boolean; workload: string | undefined }): HeldView[] {
+    const rows = this.store
+      .rows(dataCenter)
+      .filter((row) => options.workload === undefined || row.key.workload === options.workload);
+    const shown = options.history
+      ? [...rows].sort((a, b) => compareRows(a, b))
+      : newestOfEach(rows.filter((row) => row.place === 'live'));
+    return shown.map((row) => viewOf(row));
+  }
+
+  /** The newest version that can be offered, or one by its number. @throws GatewayError not-found, snapshot-damaged */
+  async open(
+    dataCenter: string,
+    which: { origin: string; workload: string | undefined; version: number | undefined },
+  ): Promise<SnapshotReader> {
+    const key = this.keyOf(dataCenter, which.origin, which.workload);
+    if (which.version !== undefined) return this.#damage.open(this.store, key, which.version);
+    return this.#damage.openNewest(this.store, key, () => {
+      const [newest] = this.store.rowsOf(key).filter((row) => row.place === 'live');
+      return newest === undefined || newest.withdrawn ? undefined : newest;
+    });
+  }
+
+  /** Without a workload the peer's own, or, for an origin that came only with another, that one. */
+  keyOf(dataCenter: string, origin: string, workload: string | undefined): SnapshotKey {
+    const own = { dataCenter, workload: workload ?? dataCenter, origin };
+    if (workload !== undefined || this.store.rowsOf(own).length > 0) return own;
+    const other = this.store.rows(dataCenter).find((row) => row.key.origin === origin);
+    return other?.key ?? own;
+  }
+
+  /** Sets everything aside that came from a peer and that no open delivery needs (`retainOlderDataSnapshotsAtStartup=false`). */
+  async setAside(dataCenter: string): Promise<number> {
+    let count = 0;
+    for (const row of this.store.rows(dataCenter)) {
+      if (row.place !== 'live' || row.withdrawn || this.isPinned(row.key, row.version)) continue;
+      await this.store.move(row.key, row.version, 'set-aside');
+      count += 1;
+    }
+    return count;
+  }
+
+  /** Deletes what came from a peer that left (`orderlyShutdownSnapshots=delete`), except what an open delivery needs. */
+  async deleteAll(dataCenter: string): Promise<number> {
+    let count = 0;
+    for (const row of this.store.rows(dataCenter)) {
+      if (this.isPinned(row.key, row.version)) continue;
+      await this.store.remove(row.key, row.version);
+      count += 1;
+    }
+    return count;
+  }
+}
+
+function compareRows(a: StoredSnapshot, b: StoredSnapshot): number {
+  if (a.key.workload !== b.key.workload) return a.key.workload < b.key.workload ? -1 : 1;
+  if (a.key.origin !== b.key.origin) return a.key.origin < b.key.origin ? -1 : 1;
+  return b.version - a.version;
+}
+
+function viewOf(row: StoredSnapshot): HeldView {
+  const { key, version, bytes, sha256, takenAt, position, labels, storedAt } = row;
+  const workload = key.workload === key.dataCenter ? '' : `&workload=${encodeURIComponent(key.workload)}`;
+  const href = `/v1/peers/${encodeURIComponent(key.dataCenter)}/snapshots/${encodeURIComponent(key.origin)}?version=${version}${workload}`;
+  return {
+    workload: key.workload,
+    origin: key.origin,
+    version,
+    bytes,
+    sha256,
+    takenAt,
+    position,
+    labels,
+    storedAt,
+    href,
+    state: heldState(row),
+  };
+}

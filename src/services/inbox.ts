@@ -1,0 +1,152 @@
+import { GatewayError } from '../errors.ts';
+import type { PeerRow } from '../core/replication-plan.ts';
+import type { PeerInbox } from '../ports/peer-inbox.ts';
+import { SECOND_MS } from '../units.ts';
+import type { PeerAnswer, PeerMessage } from '../wire/messages.ts';
+import type { SnapshotEnvelope } from '../wire/snapshot-headers.ts';
+import type { Context } from './context.ts';
+import type { HealthMonitor } from './health-monitor.ts';
+import type { HeldSnapshots } from './held-snapshots.ts';
+import type { Identity } from './identity.ts';
+import type { Peer } from './peer.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+import type { ReturnedSnapshots } from './returned-snapshots.ts';
+
+/** How often one kind of refusal from one sender is logged. */
+const SHOUT_EVERY_MS = 60 * SECOND_MS;
+const SHOUTS_REMEMBERED = 100;
+const SWITCHED_OFF_SECONDS = 444_444_444;
+
+/** What peers say, checked against who they may be. */
+export class Inbox implements PeerInbox {
+  readonly #context: Context;
+  readonly #peers: PeerDirectory;
+  readonly #identity: Identity;
+  readonly #monitor: HealthMonitor;
+  readonly #held: HeldSnapshots;
+  readonly #returned: ReturnedSnapshots;
+  readonly #shouted = new Map<string, number>();
+  onFirstContact: (peer: Peer) => void = () => undefined;
+
+  constructor(
+    context: Context,
+    parts: {
+      peers: PeerDirectory;
+      identity: Identity;
+      monitor: HealthMonitor;
+      held: HeldSnapshots;
+      returned: ReturnedSnapshots;
+    },
+  ) {
+    this.#context = context;
+    this.#peers = parts.peers;
+    this.#identity = parts.identity;
+    this.#monitor = parts.monitor;
+    this.#held = parts.held;
+    this.#returned = parts.returned;
+  }
+
+  async receiveMessage(message: PeerMessage, from: string): Promise<PeerAnswer> {
+    const peer = await this.#guarded(from, () =>
+      this.#peers.identify(message.dataCenterOrigin, message.applicationName),
+    );
+    const { clock, telemetry } = this.#context;
+    const order = { incarnation: message.incarnation, heartbeatCnt: message.heartbeatCnt };
+    peer.noteIncarnation(message.incarnation, clock.now());
+    this.#refuseOldRun(peer, message);
+    const isFresh = this.#monitor.apply(
+      peer,
+      message.heartbeatMsgType === 3
+        ? { kind: 'orderly-shutdown', order }
+        : {
+            kind: 'heartbeat',
+            order,
+            intervalMs: message.interval >= SWITCHED_OFF_SECONDS ? Infinity : message.interval * SECOND_MS,
+            application: message.application.status,
+            heardUsAgoMs: message.lastHeard?.ageMs ?? null,
+          },
+    );
+    // A copy or a late one changes nothing, but its sender gets the same answer: it may have lost the first.
+    if (isFresh && message.heartbeatMsgType === 1) {
+      telemetry.heartbeatReceived(peer.label);
+      peer.lastHeartbeatMs = clock.wallMs();
+      if (!peer.wasHeard) {
+        peer.wasHeard = true;
+        this.onFirstContact(peer);
+      }
+    } else if (!isFresh) {
+      telemetry.requestRejected('stale');
+    }
+    return {
+      dataCenterOrigin: this.#context.settings.dataCenter,
+      heartbeatCnt: this.#identity.sent,
+      incarnation: this.#identity.incarnation,
+      inventory: this.#held.inventoryDigest(message.dataCenterOrigin),
+    };
+  }
+
+  async receiveSnapshot(
+    envelope: SnapshotEnvelope,
+    content: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const peer = await this.#guarded(envelope.dataCenterOrigin, () =>
+      this.#peers.identify(envelope.dataCenterOrigin, envelope.applicationName),
+    );
+    try {
+      if (envelope.heartbeatMsgType === 4) await this.#returned.receive(envelope, content, signal);
+      else await this.#held.receive(peer, envelope, content, signal);
+    } catch (error) {
+      if (error instanceof GatewayError) this.#context.telemetry.requestRejected(error.code);
+      throw error;
+    }
+  }
+
+  inventory(dataCenter: string): readonly PeerRow[] {
+    if (this.#peers.find(dataCenter) === undefined) {
+      this.rejected('wrong-data-center', `"${dataCenter}" is not a peer`, dataCenter);
+      throw new GatewayError(
+        'wrong-data-center',
+        `"${dataCenter}" is not a peer of "${this.#context.settings.dataCenter}".`,
+      );
+    }
+    return this.#held.inventory(dataCenter);
+  }
+
+  /** Counted always, logged once a minute for each kind and sender: nobody outside may fill the log. */
+  rejected(reason: string, detail: string, from: string): void {
+    const { clock, log, telemetry } = this.#context;
+    telemetry.requestRejected(reason);
+    const kind = `${reason} ${from}`;
+    const last = this.#shouted.get(kind);
+    if (last !== undefined && clock.now() - last < SHOUT_EVERY_MS) return;
+    if (this.#shouted.size >= SHOUTS_REMEMBERED) this.#shouted.clear();
+    this.#shouted.set(kind, clock.now());
+    log.error({ reason, detail, from }, 'a request on the peer listener was refused');
+  }
+
+  async #guarded(from: string, identify: () => Promise<Peer>): Promise<Peer> {
+    try {
+      return await identify();
+    } catch (error) {
+      if (error instanceof GatewayError) this.rejected(error.code, error.message, from);
+      throw error;
+    }
+  }
+
+  /** An earlier run of the peer, or a second gateway of its name, is told what we have heard, so that it can go above it. */
+  #refuseOldRun(peer: Peer, message: PeerMessage): void {
+    const { order, state } = peer.health;
+    const { incarnation } = message;
+    if (order === null) return;
+    // A repeated farewell is answered as the first one was: its sender may have lost that answer.
+    const isAfterFarewell = state === 'left' && incarnation === order.incarnation && message.heartbeatMsgType === 1;
+    if (incarnation >= order.incarnation && !isAfterFarewell) return;
+    this.#context.telemetry.requestRejected('stale-incarnation');
+    throw new GatewayError(
+      'stale-incarnation',
+      `Incarnation ${order.incarnation} of "${peer.label}" was heard already; ${incarnation} is older.`,
+      { facts: { has: order.incarnation } },
+    );
+  }
+}

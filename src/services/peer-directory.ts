@@ -1,0 +1,88 @@
+import { GatewayError } from '../errors.ts';
+import type { SnapshotStore } from '../ports/snapshot-store.ts';
+import type { Context } from './context.ts';
+import type { Identity } from './identity.ts';
+import { Peer } from './peer.ts';
+import type { PeerRecords } from './peer-records.ts';
+
+/** Who our peers are, and whose word counts as whose. */
+export class PeerDirectory {
+  readonly #context: Context;
+  readonly #identity: Identity;
+  readonly #records: PeerRecords;
+  readonly #held: SnapshotStore;
+  readonly all: readonly Peer[];
+
+  constructor(context: Context, parts: { identity: Identity; records: PeerRecords; held: SnapshotStore }) {
+    this.#context = context;
+    this.#identity = parts.identity;
+    this.#records = parts.records;
+    this.#held = parts.held;
+    this.all = context.settings.peers.map((settings) => new Peer(settings, context));
+  }
+
+  async load(): Promise<void> {
+    for (const peer of this.all) {
+      peer.name ??= this.#identity.learnedPeer;
+      await this.#restore(peer);
+    }
+  }
+
+  async #restore(peer: Peer): Promise<void> {
+    const holds =
+      peer.name !== null && this.#held.rows(peer.name).some((row) => row.place === 'live' && !row.withdrawn);
+    await this.#records.load(peer, holds, this.#context.clock.now());
+  }
+
+  find(name: string): Peer | undefined {
+    return this.all.find((peer) => peer.name === name);
+  }
+
+  /** @throws GatewayError not-found */
+  get(name: string): Peer {
+    const peer = this.find(name);
+    if (peer === undefined) {
+      const known = this.all.map((one) => one.label).join(', ');
+      throw new GatewayError('not-found', `No peer is called "${name}"; the peers are: ${known}.`, { field: 'dc' });
+    }
+    return peer;
+  }
+
+  /**
+   * The peer that speaks under this name. The name of the one peer that was configured without a name is learned from
+   * its first message, kept, and another name is refused from then on.
+   *
+   * @throws GatewayError `wrong-data-center`, `wrong-application`
+   */
+  async identify(name: string, applicationName: string): Promise<Peer> {
+    const { dataCenter, applicationName: ours } = this.#context.settings;
+    if (name === dataCenter) {
+      throw new GatewayError(
+        'wrong-data-center',
+        `This gateway is "${dataCenter}" itself; a peer must have another localDataCenterName.`,
+      );
+    }
+    const known = this.find(name);
+    const peer = known ?? this.all.find((one) => one.name === null);
+    if (peer === undefined) {
+      const names = this.all.map((one) => one.label).join(', ');
+      throw new GatewayError(
+        'wrong-data-center',
+        `"${name}" is not a peer of "${dataCenter}"; its peers are: ${names}.`,
+      );
+    }
+    if (applicationName !== ours) {
+      throw new GatewayError(
+        'wrong-application',
+        `The gateway of "${dataCenter}" serves the application "${ours}", not "${applicationName}".`,
+      );
+    }
+    if (known === undefined) {
+      peer.name = name;
+      await this.#identity.learn(name);
+      await this.#restore(peer);
+      this.#context.log.info({ peer: name, machines: peer.machines }, 'the name of the peer was learned');
+    }
+    return peer;
+  }
+}

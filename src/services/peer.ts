@@ -1,0 +1,80 @@
+import { firstChoice, type MachineChoice } from '../core/machine-choice.ts';
+import { unknownPeer, type HealthConfig, type PeerHealth } from '../core/peer-health.ts';
+import type { ReplicationPlan } from '../core/replication-plan.ts';
+import type { PeerSettings } from '../ports/settings.ts';
+import type { Context } from './context.ts';
+import { SerialQueue } from './serial-queue.ts';
+import { Wake } from './wake.ts';
+
+/** One snapshot that an operator, or the first contact, wants returned to its origin. */
+export interface ReturnItem {
+  readonly returnId: string;
+  readonly total: number;
+  readonly workload: string;
+  readonly origin: string;
+  readonly version: number;
+}
+
+/**
+ * All that this gateway knows of one peer. The services read and write it; what must survive a restart is in the
+ * peer's record (peer-records.ts).
+ */
+export class Peer {
+  readonly machines: readonly string[];
+  readonly plan: ReplicationPlan;
+  /** Rings when there may be something to ship: a new snapshot, a change of state, a transfer's end. */
+  readonly shipWake = new Wake();
+  /** What follows from a change of state is carried out in the order of the changes, beside the caller. */
+  readonly followUps: SerialQueue;
+
+  /** null until it is learned. */
+  name: string | null;
+  health: PeerHealth;
+  choice: MachineChoice;
+  /** Wall times, for records only. */
+  sinceMs: number;
+  lastHeartbeatMs: number | null = null;
+  lastReplicatedMs: number | null = null;
+  rttMs: number | null = null;
+  transitions = 0;
+  /** Declared down, and what follows (a delivery, a command) does not exist yet. */
+  isTakeoverDue = false;
+  blockedBy: string | null = null;
+  returning: readonly ReturnItem[] = [];
+  /** A heartbeat of it was heard in this run. */
+  wasHeard = false;
+  /** Monotonic time at which each incarnation was last heard. */
+  readonly incarnationsHeard = new Map<number, number>();
+
+  constructor(settings: PeerSettings, context: Context) {
+    this.name = settings.name;
+    this.machines = settings.machines;
+    this.plan = context.rules.createPlan();
+    this.health = unknownPeer(context.clock.now());
+    this.choice = firstChoice(settings.machines);
+    this.sinceMs = context.clock.wallMs();
+    this.followUps = new SerialQueue(context, `peer ${settings.machines.join(',')}`);
+  }
+
+  /** What it is called in status, log and metrics. */
+  get label(): string {
+    return this.name ?? this.machines.join(',');
+  }
+
+  /** Snapshots are shipped while we have no reason to think that it is away. */
+  get isReachable(): boolean {
+    return this.name !== null && (this.health.state === 'up' || this.health.state === 'suspect');
+  }
+
+  noteIncarnation(incarnation: number, now: number): void {
+    this.incarnationsHeard.set(incarnation, now);
+    if (this.incarnationsHeard.size <= 16) return;
+    const [oldest] = [...this.incarnationsHeard].sort((a, b) => a[1] - b[1]);
+    if (oldest !== undefined) this.incarnationsHeard.delete(oldest[0]);
+  }
+}
+
+export function healthConfig(context: Context): HealthConfig {
+  const { heartbeatIntervalMs, missesAllowed, beatsToRecover } = context.settings;
+  return { intervalMs: heartbeatIntervalMs, missesAllowed, beatsToRecover };
+}

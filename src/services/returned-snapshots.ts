@@ -1,0 +1,163 @@
+import type { StoredSnapshot } from '../core/snapshot.ts';
+import { GatewayError } from '../errors.ts';
+import type { SnapshotStore } from '../ports/snapshot-store.ts';
+import { SECOND_MS } from '../units.ts';
+import type { SnapshotEnvelope } from '../wire/snapshot-headers.ts';
+import type { Context } from './context.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { HeldSnapshots } from './held-snapshots.ts';
+import type { Identity } from './identity.ts';
+import type { OwnSnapshots } from './own-snapshots.ts';
+
+/** How long an incomplete return is waited for, after the last of its snapshots, before what came is delivered. */
+const BATCH_PATIENCE_MS = 30 * SECOND_MS;
+const BATCHES_KEPT = 16;
+
+interface Batch {
+  readonly id: string;
+  readonly dataCenter: string;
+  readonly total: number;
+  readonly seen: Set<string>;
+  readonly rows: Map<string, { origin: string; workload: string; version: number }>;
+  isDelivered: boolean;
+  touchedAt: number;
+}
+
+/**
+ * Our own snapshots that a peer gives back (type 4), kept apart from what it replicated. Those of one return are
+ * delivered together, because an application wants its whole state before it publishes anything.
+ */
+export class ReturnedSnapshots {
+  readonly #context: Context;
+  readonly #store: SnapshotStore;
+  readonly #held: HeldSnapshots;
+  readonly #own: OwnSnapshots;
+  readonly #identity: Identity;
+  readonly #deliveries: Deliveries;
+  readonly #batches = new Map<string, Batch>();
+
+  constructor(
+    context: Context,
+    parts: { store: SnapshotStore; held: HeldSnapshots; own: OwnSnapshots; identity: Identity; deliveries: Deliveries },
+  ) {
+    this.#context = context;
+    this.#store = parts.store;
+    this.#held = parts.held;
+    this.#own = parts.own;
+    this.#identity = parts.identity;
+    this.#deliveries = parts.deliveries;
+  }
+
+  /** Delivers what a former run took in and did not come to deliver. */
+  async resume(): Promise<void> {
+    const known = new Set(
+      this.#deliveries
+        .list()
+        .flatMap((delivery) =>
+          delivery.reason === 'return'
+            ? delivery.snapshots.map((row) => nameOf(delivery.dataCenter, row.workload, row.origin, row.version))
+            : [],
+        ),
+    );
+    const waiting = this.#context.rules
+      .newestOffered(this.#store.rows())
+      .filter(
+        (row) =>
+          row.deliveredBy === null &&
+          !known.has(nameOf(row.key.dataCenter, row.key.workload, row.key.origin, row.version)),
+      );
+    for (const dataCenter of new Set(waiting.map((row) => row.key.dataCenter))) {
+      await this.#deliveries.create(
+        'return',
+        dataCenter,
+        waiting.filter((row) => row.key.dataCenter === dataCenter),
+      );
+    }
+  }
+
+  /** Takes in a snapshot of type 4. @throws GatewayError as PeerInbox.receiveSnapshot */
+  async receive(envelope: SnapshotEnvelope, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    const { workload, origin, description, dataCenterOrigin } = envelope;
+    const own = this.#own.newestOf(this.#own.key(origin, workload));
+    const batch = this.#batchOf(envelope);
+    if (own !== undefined && own.version >= description.version && this.#identity.isOurs(own.incarnation)) {
+      this.#seen(batch, envelope, false);
+      throw new GatewayError(
+        'origin-has-newer',
+        `Version ${own.version} of "${origin}" was accepted here in the present run.`,
+        { facts: { has: own.version } },
+      );
+    }
+    const key = { dataCenter: dataCenterOrigin, workload, origin };
+    try {
+      await this.#held.takeIn(this.#store, { key, envelope, watched: 'returned' }, content, signal);
+    } catch (error) {
+      if (error instanceof GatewayError && error.status === 409) this.#seen(batch, envelope, false);
+      throw error;
+    }
+    for (const row of this.#context.rules.expendable(this.#store.rowsOf(key), 0, (version) =>
+      this.#deliveries.isPinned(key, version),
+    )) {
+      await this.#store.remove(key, row.version);
+    }
+    this.#seen(batch, envelope, true);
+  }
+
+  #batchOf(envelope: SnapshotEnvelope): Batch {
+    const { batch, dataCenterOrigin, version } = { ...envelope, version: envelope.description.version };
+    const id = batch?.id ?? `${envelope.workload} ${envelope.origin} ${version}`;
+    const name = `${dataCenterOrigin} ${id}`;
+    const known = this.#batches.get(name);
+    if (known !== undefined) return known;
+    const fresh: Batch = {
+      id,
+      dataCenter: dataCenterOrigin,
+      total: batch?.total ?? 1,
+      seen: new Set(),
+      rows: new Map(),
+      isDelivered: false,
+      touchedAt: this.#context.clock.now(),
+    };
+    this.#batches.set(name, fresh);
+    for (const [old, other] of this.#batches) {
+      if (this.#batches.size <= BATCHES_KEPT) break;
+      if (other.isDelivered) this.#batches.delete(old);
+    }
+    this.#context.tasks.run('wait for a return to be complete', (signal) => this.#wait(fresh, signal));
+    return fresh;
+  }
+
+  #seen(batch: Batch, envelope: SnapshotEnvelope, isDeliverable: boolean): void {
+    const name = `${envelope.workload}\0${envelope.origin}`;
+    batch.touchedAt = this.#context.clock.now();
+    batch.seen.add(name);
+    const { workload, origin } = envelope;
+    if (isDeliverable) batch.rows.set(name, { workload, origin, version: envelope.description.version });
+    if (batch.seen.size >= batch.total) this.#context.tasks.run('deliver a return', () => this.#deliver(batch));
+  }
+
+  async #wait(batch: Batch, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    while (!signal.aborted && !batch.isDelivered) {
+      const left = batch.touchedAt + BATCH_PATIENCE_MS - clock.now();
+      if (left <= 0) return this.#deliver(batch);
+      await clock.sleep(left, signal);
+    }
+  }
+
+  async #deliver(batch: Batch): Promise<void> {
+    if (batch.isDelivered) return;
+    batch.isDelivered = true;
+    const rows: StoredSnapshot[] = [];
+    for (const { workload, origin, version } of batch.rows.values()) {
+      const stored = this.#store.rowsOf({ dataCenter: batch.dataCenter, workload, origin });
+      const row = stored.find((one) => one.version === version && one.place === 'live' && !one.withdrawn);
+      if (row !== undefined) rows.push(row);
+    }
+    if (rows.length > 0) await this.#deliveries.create('return', batch.dataCenter, rows);
+  }
+}
+
+function nameOf(dataCenter: string, workload: string, origin: string, version: number): string {
+  return `${dataCenter}\0${workload}\0${origin}\0${version}`;
+}

@@ -1,0 +1,266 @@
+import { backoffMs } from '../core/backoff.ts';
+import { inventoryText } from '../core/inventory.ts';
+import { transferTargets } from '../core/machine-choice.ts';
+import type { PlannedTransfer } from '../core/replication-plan.ts';
+import type { SnapshotKey, StoredSnapshot } from '../core/snapshot.ts';
+import { GatewayError, messageOf } from '../errors.ts';
+import type { PeerTransport, TransferOutcome } from '../ports/peer-transport.ts';
+import type { PeerAnswer } from '../wire/messages.ts';
+import { SECOND_MS } from '../units.ts';
+import type { Context } from './context.ts';
+import type { EventHub } from './event-hub.ts';
+import type { Identity } from './identity.ts';
+import { inventoryDigest } from './inventory-digest.ts';
+import type { OwnSnapshots } from './own-snapshots.ts';
+import type { Peer } from './peer.ts';
+
+const RETRY_FIRST_MS = 500;
+const RETRY_MOST_MS = 15 * SECOND_MS;
+
+/**
+ * Ships our newest snapshots to one peer, so many at a time, each retried with a growing pause until the peer has it or
+ * a newer one was accepted. What the peer has is taken from its inventory, so that after a restart of either side, or
+ * after the peer lost its store, just what is missing goes.
+ */
+export class Shipper {
+  readonly #context: Context;
+  readonly #peer: Peer;
+  readonly #transport: PeerTransport;
+  readonly #own: OwnSnapshots;
+  readonly #identity: Identity;
+  readonly #events: EventHub;
+  /** The inventory was compared at least once since the peer was last away. */
+  #isCompared = false;
+  /** The digest of the last inventory that left nothing to do, although it is not what we would expect. */
+  #settledDigest: string | null = null;
+  #isComparing = false;
+  #lastProblem = '';
+
+  constructor(
+    context: Context,
+    parts: { peer: Peer; transport: PeerTransport; own: OwnSnapshots; identity: Identity; events: EventHub },
+  ) {
+    this.#context = context;
+    this.#peer = parts.peer;
+    this.#transport = parts.transport;
+    this.#own = parts.own;
+    this.#identity = parts.identity;
+    this.#events = parts.events;
+  }
+
+  start(): void {
+    this.#context.tasks.run(`ship to ${this.#peer.label}`, (signal) => this.#ship(signal));
+  }
+
+  /** The peer is up again: nothing is taken for granted, nothing waits for an old back-off. */
+  contact(): void {
+    this.#isCompared = false;
+    this.#settledDigest = null;
+    this.#peer.plan.retryAll(this.#context.clock.now());
+    this.#peer.shipWake.ring();
+  }
+
+  /** Every answer carries a digest of what the peer holds of ours; one that is not as expected is looked into. */
+  onAnswer(answer: PeerAnswer): void {
+    const { plan } = this.#peer;
+    if (this.#isComparing || plan.underWay() > 0 || answer.inventory === this.#settledDigest) return;
+    const believed = plan.believed().map((row) => ({
+      workload: row.key.workload,
+      origin: row.key.origin,
+      version: row.version,
+      sha256: row.sha256,
+      fate: 'held' as const,
+    }));
+    if (answer.inventory === inventoryDigest(inventoryText(believed))) {
+      this.#compared(answer.inventory);
+      return;
+    }
+    this.#isComparing = true;
+    this.#context.tasks.run(`compare with ${this.#peer.label}`, (signal) =>
+      this.#compare(signal).finally(() => (this.#isComparing = false)),
+    );
+  }
+
+  #compared(digest: string): void {
+    this.#settledDigest = digest;
+    if (this.#isCompared) return;
+    this.#isCompared = true;
+    this.#peer.shipWake.ring();
+  }
+
+  async #compare(signal: AbortSignal): Promise<void> {
+    const machine = this.#peer.choice.machines[this.#peer.choice.current]?.address;
+    if (machine === undefined) return;
+    const { dataCenter } = this.#context.settings;
+    const outcome = await this.#transport.inventory(machine, dataCenter, signal);
+    if (outcome.kind !== 'rows' || this.#peer.plan.underWay() > 0) return;
+    for (const row of outcome.rows) {
+      this.#own.noteSeen({ dataCenter, workload: row.workload, origin: row.origin }, row.version);
+    }
+    this.#peer.plan.reconcile(outcome.rows, dataCenter, this.#context.clock.now());
+    for (const row of outcome.rows) {
+      const key = { dataCenter, workload: row.workload, origin: row.origin };
+      const isBehind = row.version > (this.#own.newestOf(key)?.version ?? Infinity);
+      if (isBehind) await this.#own.renumber(key, row.version, signal);
+    }
+    this.#compared(inventoryDigest(inventoryText(outcome.rows)));
+    this.#own.progress.notify();
+    this.#peer.shipWake.ring();
+  }
+
+  async #ship(signal: AbortSignal): Promise<void> {
+    const { clock, settings, tasks } = this.#context;
+    const { plan, shipWake } = this.#peer;
+    while (!signal.aborted) {
+      const mayShip = this.#peer.isReachable && this.#isCompared;
+      if (mayShip) {
+        for (const transfer of plan.start(clock.now(), settings.parallelTransfers)) {
+          tasks.run(`transfer of ${transfer.key.origin}`, () => this.#transfer(transfer, signal));
+        }
+      }
+      const isFull = plan.underWay() >= settings.parallelTransfers;
+      const next = mayShip && !isFull ? plan.nextStartAt() - clock.now() : Infinity;
+      await shipWake.wait(clock, Math.max(0, next), signal);
+    }
+  }
+
+  async #transfer(transfer: PlannedTransfer, signal: AbortSignal): Promise<void> {
+    const { key, version } = transfer;
+    try {
+      const outcome = await this.#send(key, version, signal);
+      await this.#note(key, version, outcome, signal);
+    } catch (error) {
+      this.#unreadable(key, error);
+    } finally {
+      this.#peer.shipWake.ring();
+      this.#own.progress.notify();
+    }
+  }
+
+  /** To the current machine, or to every one: stored when one took it. */
+  async #send(key: SnapshotKey, version: number, signal: AbortSignal): Promise<TransferOutcome> {
+    const targets = transferTargets(this.#peer.choice, this.#context.settings.sendToAllMachines);
+    let best: TransferOutcome = { kind: 'failed', reason: 'unreachable', detail: 'no machine is known' };
+    for (const machine of targets) {
+      const outcome = await this.#sendTo(machine, key, version, signal);
+      if (rank(outcome) > rank(best)) best = outcome;
+    }
+    return best;
+  }
+
+  async #sendTo(machine: string, key: SnapshotKey, version: number, signal: AbortSignal): Promise<TransferOutcome> {
+    const { clock, settings, telemetry } = this.#context;
+    const reader = await this.#own.openVersion(key, version);
+    const startedAt = clock.now();
+    try {
+      const outcome = await this.#transport.sendSnapshot(
+        machine,
+        this.#envelope(reader.snapshot),
+        reader.stream(),
+        signal,
+      );
+      if (outcome.kind === 'stored') {
+        const { bytes } = reader.snapshot;
+        const seconds = (clock.now() - startedAt) / SECOND_MS;
+        telemetry.snapshotSent(this.#peer.label, { encoding: 'identity', sentBytes: bytes, rawBytes: bytes, seconds });
+      } else if (outcome.kind !== 'not-newer') {
+        telemetry.transferFailed(this.#peer.label, outcome.reason);
+        this.#say(machine, key, outcome, settings.alwaysLogHttpErrors);
+      }
+      return outcome;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  #envelope(snapshot: StoredSnapshot): Parameters<PeerTransport['sendSnapshot']>[1] {
+    const { dataCenter, applicationName } = this.#context.settings;
+    const { key, version, bytes, sha256, takenAt, position, labels, withdrawn } = snapshot;
+    return {
+      heartbeatMsgType: 2,
+      heartbeatCnt: this.#identity.nextCount(),
+      dataCenterOrigin: dataCenter,
+      applicationName,
+      incarnation: this.#identity.incarnation,
+      workload: key.workload,
+      origin: key.origin,
+      description: { version, bytes, sha256, takenAt, position, labels, withdrawn },
+      batch: null,
+    };
+  }
+
+  async #note(key: SnapshotKey, version: number, outcome: TransferOutcome, signal: AbortSignal): Promise<void> {
+    const { plan, label } = this.#peer;
+    switch (outcome.kind) {
+      case 'stored':
+        plan.stored(key, version);
+        this.#peer.lastReplicatedMs = this.#context.clock.wallMs();
+        this.#lastProblem = '';
+        await this.#events.publish({
+          type: 'snapshot-replicated',
+          workload: key.workload,
+          origin: key.origin,
+          version,
+          peer: label,
+        });
+        return;
+      case 'not-newer':
+        // The peer has something newer, from before our state was lost, or from the run that we are a copy of.
+        plan.stored(key, outcome.isConflict ? version : Math.max(version, outcome.has));
+        await this.#own.renumber(key, Math.max(version, outcome.has), signal);
+        return;
+      case 'refused':
+      case 'failed':
+        plan.failed(key, (failures) => this.#retryAt(failures));
+    }
+  }
+
+  #retryAt(failures: number): number {
+    const { clock, random } = this.#context;
+    return clock.now() + backoffMs(failures, { firstMs: RETRY_FIRST_MS, mostMs: RETRY_MOST_MS }, random());
+  }
+
+  /** The version cannot be read here: removed because a newer one came, or damaged. Whatever is the newest now is planned. */
+  #unreadable(key: SnapshotKey, error: unknown): void {
+    const { plan } = this.#peer;
+    const isGone = error instanceof GatewayError && (error.code === 'snapshot-damaged' || error.code === 'not-found');
+    if (!isGone) {
+      plan.failed(key, (failures) => this.#retryAt(failures));
+      this.#context.log.warn(
+        { peer: this.#peer.label, origin: key.origin, error: messageOf(error) },
+        'an own snapshot cannot be read; it is tried again',
+      );
+      return;
+    }
+    plan.dropped(key);
+    const newest = this.#own.newestOf(key);
+    if (newest !== undefined) plan.offer(key, newest, this.#context.clock.now());
+    // What the peer has of it is not known any more: its next answer is compared again.
+    this.#settledDigest = null;
+  }
+
+  #say(machine: string, key: SnapshotKey, outcome: { reason: string; detail: string }, always: boolean): void {
+    const text = `${machine} ${outcome.reason}`;
+    if (text === this.#lastProblem && !always) return;
+    this.#lastProblem = text;
+    const { reason, detail } = outcome;
+    this.#context.log.warn(
+      { peer: this.#peer.label, machine, origin: key.origin, reason, detail },
+      'a snapshot could not be sent; it is tried again',
+    );
+  }
+}
+
+/** Which of several machines' outcomes speaks for the peer: one that stored it before one that has it, before any failure. */
+function rank(outcome: TransferOutcome): number {
+  switch (outcome.kind) {
+    case 'stored':
+      return 3;
+    case 'not-newer':
+      return 2;
+    case 'refused':
+      return 1;
+    case 'failed':
+      return 0;
+  }
+}

@@ -1,0 +1,123 @@
+import type { PeerHealth } from '../core/peer-health.ts';
+import type { StoredSnapshot } from '../core/snapshot.ts';
+import type { Context } from './context.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { EventHub } from './event-hub.ts';
+import type { FailoverCommand } from './failover-command.ts';
+import type { HeldSnapshots } from './held-snapshots.ts';
+import type { StateFollower } from './health-monitor.ts';
+import type { Peer } from './peer.ts';
+import type { PeerRecords } from './peer-records.ts';
+
+/**
+ * What follows a death: the command, and in active mode a delivery of what is held. It is due from the verdict until
+ * it exists, by a mark in the peer's record, so that a crash between any two steps resumes and nothing happens twice.
+ */
+export class Takeover implements StateFollower {
+  readonly #context: Context;
+  readonly #records: PeerRecords;
+  readonly #held: HeldSnapshots;
+  readonly #deliveries: Deliveries;
+  readonly #command: FailoverCommand;
+  readonly #events: EventHub;
+
+  constructor(
+    context: Context,
+    parts: {
+      records: PeerRecords;
+      held: HeldSnapshots;
+      deliveries: Deliveries;
+      command: FailoverCommand;
+      events: EventHub;
+    },
+  ) {
+    this.#context = context;
+    this.#records = parts.records;
+    this.#held = parts.held;
+    this.#deliveries = parts.deliveries;
+    this.#command = parts.command;
+    this.#events = parts.events;
+  }
+
+  /** Goes on with what a former run left due. */
+  resume(peers: readonly Peer[]): void {
+    for (const peer of peers) {
+      peer.blockedBy = this.#blockOf(peer);
+      if (peer.isTakeoverDue) peer.followUps.add(() => this.#pursue(peer));
+    }
+  }
+
+  async onUp(peer: Peer): Promise<void> {
+    await this.#callOff(peer, 'the peer was heard again');
+  }
+
+  async onLeft(peer: Peer): Promise<void> {
+    await this.#callOff(peer, 'the peer left in order');
+    if (!this.#context.settings.deleteHeldWhenLeft || peer.name === null) return;
+    const deleted = await this.#held.deleteAll(peer.name);
+    this.#context.log.info(
+      { peer: peer.label, deleted },
+      'what was held from the peer that left was deleted (orderlyShutdownSnapshots=delete)',
+    );
+  }
+
+  onDown(peer: Peer): Promise<void> {
+    return this.#pursue(peer);
+  }
+
+  onRefusalEnded(peer: Peer): Promise<void> {
+    return this.#pursue(peer);
+  }
+
+  async #callOff(peer: Peer, reason: string): Promise<void> {
+    peer.blockedBy = null;
+    this.#command.callOff(peer);
+    if (peer.name !== null) await this.#deliveries.cancelTakeovers(peer.name, reason);
+  }
+
+  async #pursue(peer: Peer): Promise<void> {
+    if (!peer.isTakeoverDue || peer.health.state !== 'down') return;
+    peer.blockedBy = this.#blockOf(peer);
+    if (peer.blockedBy === 'refused') {
+      await this.#events.publish({ type: 'takeover-blocked', dataCenter: peer.label, reason: 'refused' });
+      return;
+    }
+    if (this.#context.settings.mode === 'active') await this.#deliver(peer);
+    const { sinceMs } = peer;
+    // Due until the command has ended too: a crash runs it again, and finds the delivery made.
+    this.#command.peerDown(peer, () => peer.followUps.add(() => this.#accomplished(peer, sinceMs)));
+  }
+
+  async #accomplished(peer: Peer, sinceMs: number): Promise<void> {
+    if (peer.health.state !== 'down' || peer.sinceMs !== sinceMs) return;
+    peer.isTakeoverDue = false;
+    await this.#records.save(peer);
+  }
+
+  async #deliver(peer: Peer): Promise<void> {
+    const snapshots = this.#due(peer);
+    if (peer.name === null || snapshots.length === 0 || this.#hasOpen(peer.name)) return;
+    await this.#deliveries.create('takeover', peer.name, snapshots);
+    // It may have been heard again while the delivery was written; what its return calls off comes after us in the queue.
+  }
+
+  #due(peer: Peer): readonly StoredSnapshot[] {
+    if (peer.name === null) return [];
+    return this.#held.offered(peer.name).filter((row) => row.deliveredBy === null);
+  }
+
+  /** A delivery that a crash kept from being noted in the peer's record. */
+  #hasOpen(dataCenter: string): boolean {
+    return this.#deliveries
+      .list('open')
+      .some((delivery) => delivery.reason === 'takeover' && delivery.dataCenter === dataCenter);
+  }
+
+  #blockOf(peer: Peer): string | null {
+    const { state, reason }: PeerHealth = peer.health;
+    if (state !== 'down') return null;
+    if (reason === 'refused') return 'refused';
+    if (this.#context.settings.mode === 'passive') return 'passive';
+    return peer.name === null || this.#held.offered(peer.name).length === 0 ? 'nothing-held' : null;
+  }
+}

@@ -1,0 +1,58 @@
+import type { Clock } from '../ports/clock.ts';
+
+/** A bell: whoever waits is woken by the next ring; a ring while nobody waits is kept for the next one who comes. */
+export class Wake {
+  #rung = false;
+  readonly #sleepers = new Set<AbortController>();
+
+  ring(): void {
+    this.#rung = true;
+    for (const sleeper of this.#sleepers) sleeper.abort();
+  }
+
+  /** Resolves at the next ring, after `ms`, or when the signal is aborted, whatever comes first. One waiter at a time. */
+  async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#rung || signal.aborted) {
+      this.#rung = false;
+      return;
+    }
+    const sleeper = new AbortController();
+    const onAbort = (): void => {
+      sleeper.abort();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#sleepers.add(sleeper);
+    try {
+      await clock.sleep(ms, sleeper.signal);
+    } finally {
+      this.#sleepers.delete(sleeper);
+      signal.removeEventListener('abort', onAbort);
+      this.#rung = false;
+    }
+  }
+}
+
+/** Many waiters, each of which wants to look again whenever something changed. */
+export class Broadcast {
+  readonly #waiters = new Set<() => void>();
+
+  notify(): void {
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter();
+  }
+
+  /** Resolves at the next `notify`, or when the signal is aborted. */
+  next(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#waiters.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiters.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
