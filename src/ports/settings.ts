@@ -20,15 +20,12 @@ export interface GatewaySettings {
   readonly beatsToRecover: number;
   /** Infinity: switched off. */
   readonly snapshotIntervalMs: number;
-  readonly connectionTimeoutMs: number;
-  readonly readTimeoutMs: number;
   readonly alwaysLogHttpErrors: boolean;
   readonly retainHeldAtStartup: boolean;
   readonly returnAtStartup: boolean;
   readonly parallelTransfers: number;
   readonly snapshotMaxBytes: number;
   readonly snapshotHistory: number;
-  readonly hasSchedule: boolean;
   readonly requestTimeoutMs: number;
   readonly failoverCommand: string | null;
   readonly failoverCommandTimeoutMs: number;
@@ -37,7 +34,5 @@ export interface GatewaySettings {
   readonly healthIntervalMs: number;
   /** null: the application need not report. */
   readonly healthTtlMs: number | null;
-  readonly hasHealthProbe: boolean;
-  readonly hasWebhook: boolean;
   readonly deleteHeldWhenLeft: boolean;
 }

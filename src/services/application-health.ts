@@ -46,7 +46,7 @@ export class ApplicationHealth {
 
   async #poll(probe: HealthProbe, signal: AbortSignal): Promise<void> {
     const { clock, settings } = this.#context;
-    while (!signal.aborted) {
+    for (;;) {
       const { status, note } = await probe.check(signal);
       if (signal.aborted) return;
       this.tell(status, note);

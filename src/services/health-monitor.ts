@@ -138,7 +138,7 @@ export class HealthMonitor {
     const { clock } = this.#context;
     const config = healthConfig(this.#context);
     const longestStepMs = Math.min(1000, Math.max(10, config.intervalMs / 8));
-    while (!signal.aborted) {
+    for (;;) {
       const before = clock.now();
       const deadline = Math.min(
         ...this.#peers.all.map((peer) => this.#context.rules.nextDeadline(peer.health, config)),

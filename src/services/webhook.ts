@@ -45,13 +45,14 @@ export class Webhook {
   async #post(signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
     let repeatAt = clock.now() + MINUTE_MS;
-    while (!signal.aborted) {
+    for (;;) {
       await this.#catchUp(signal);
+      if (signal.aborted) return;
       const wait = new AbortController();
       const due = clock.sleep(repeatAt - clock.now(), AbortSignal.any([wait.signal, signal]));
       await Promise.race([this.#events.changed(this.#after, AbortSignal.any([wait.signal, signal])), due]);
       wait.abort();
-      if (clock.now() < repeatAt || signal.aborted) continue;
+      if (clock.now() < repeatAt) continue;
       repeatAt = clock.now() + MINUTE_MS;
       for (const delivery of this.#deliveries.repeats()) {
         // A repeat has no id of its own: it is the same event, said again.

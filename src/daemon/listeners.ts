@@ -1,0 +1,74 @@
+import { LocalApiServer } from '../adapters/local-api/server.ts';
+import { MetricsServer } from '../adapters/local-api/metrics-server.ts';
+import { PeerHttpListener } from '../adapters/peer-http/listener.ts';
+import type { Config } from '../config/config.ts';
+import { messageOf } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Gateway } from '../services/assemble.ts';
+import { SECOND_MS } from '../units.ts';
+import type { Closing } from './closing.ts';
+import { openapiDocument } from './package-files.ts';
+
+/** How long what is under way may take to finish when a listener closes. */
+const GRACE_MS = 5 * SECOND_MS;
+
+/**
+ * Opens the listeners; each closes with what `closing` releases.
+ *
+ * @returns the clock's time at which the peer listener was open
+ * @throws Error that names the configuration key of the address that cannot be had
+ */
+export async function openListeners(
+  config: Config,
+  gateway: Gateway,
+  parts: { readonly clock: Clock; readonly log: Log; readonly metrics: () => Promise<string>; readonly closing: Closing },
+): Promise<number> {
+  const { clock, log, metrics, closing } = parts;
+  const { api, inbox } = gateway;
+
+  const local = new LocalApiServer({
+    host: config.localApiHost,
+    port: config.localApiPort,
+    api,
+    token: config.localApiToken,
+    metrics,
+    limits: { snapshotMaxBytes: config.snapshotMaxBytes },
+    clock,
+    log,
+    openapi: await openapiDocument(),
+  });
+  const localAddress = await named('localApiPort', () => local.listen());
+  closing.add('local API', () => local.close(GRACE_MS));
+
+  let metricsAddress = null;
+  if (config.metricsHost !== null && config.metricsPort !== null) {
+    const server = new MetricsServer({ host: config.metricsHost, port: config.metricsPort, metrics, api, clock, log });
+    metricsAddress = await named('metricsPort', () => server.listen());
+    closing.add('metrics listener', () => server.close(GRACE_MS));
+  }
+
+  // The peers come last: before this gateway is heard of, its application can use it.
+  const peer = new PeerHttpListener({
+    host: config.peerHost,
+    port: config.peerPort,
+    dataCenter: config.dataCenter,
+    maxBytes: config.snapshotMaxBytes,
+    inbox,
+    clock,
+    log,
+    limits: { bodyTimeoutMs: config.readTimeoutMs },
+  });
+  const peerAddress = await peer.listen();
+  closing.add('peer listener', () => peer.close(GRACE_MS));
+  log.info({ dataCenter: config.dataCenter, localApi: localAddress, peer: peerAddress, metrics: metricsAddress }, 'the gateway is listening');
+  return clock.now();
+}
+
+async function named<T>(key: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    throw new Error(`${key}: the address cannot be opened: ${messageOf(error)}`, { cause: error });
+  }
+}

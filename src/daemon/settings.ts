@@ -1,0 +1,33 @@
+import type { Config } from '../config/config.ts';
+import type { GatewaySettings } from '../ports/settings.ts';
+
+/** What the services need of the configuration. */
+export function settingsOf(config: Config, version: string): GatewaySettings {
+  return {
+    version,
+    dataCenter: config.dataCenter,
+    applicationName: config.applicationName,
+    mode: config.mode,
+    peers: config.peers,
+    sendToAllMachines: config.sendToAllMachines,
+    initDelayMs: config.initDelayMs,
+    heartbeatIntervalMs: config.heartbeatIntervalMs,
+    missesAllowed: config.missesAllowed,
+    beatsToRecover: config.beatsToRecover,
+    snapshotIntervalMs: config.snapshotIntervalMs,
+    alwaysLogHttpErrors: config.alwaysLogHttpErrors,
+    retainHeldAtStartup: config.retainHeldAtStartup,
+    returnAtStartup: config.returnAtStartup,
+    parallelTransfers: config.parallelTransfers,
+    snapshotMaxBytes: config.snapshotMaxBytes,
+    snapshotHistory: config.snapshotHistory,
+    requestTimeoutMs: config.requestTimeoutMs,
+    failoverCommand: config.failoverCommand,
+    failoverCommandTimeoutMs: config.failoverCommandTimeoutMs,
+    failoverCommandRetries: config.failoverCommandRetries,
+    failoverCommandRetryIntervalMs: config.failoverCommandRetryIntervalMs,
+    healthIntervalMs: config.healthIntervalMs,
+    healthTtlMs: config.healthTtlMs,
+    deleteHeldWhenLeft: config.deleteHeldWhenLeft,
+  };
+}

@@ -1,0 +1,67 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FileEventLog } from '../adapters/file/event-log.ts';
+import { FileRecords } from '../adapters/file/records.ts';
+import { FileSnapshotStore } from '../adapters/file/snapshot-store.ts';
+import { StateLock } from '../adapters/file/state-lock.ts';
+import { HttpPeerTransport } from '../adapters/peer-http/transport.ts';
+import { CronSchedule } from '../adapters/system/cron-schedule.ts';
+import { HttpEventSink } from '../adapters/system/http-event-sink.ts';
+import { HttpHealthProbe } from '../adapters/system/http-health-probe.ts';
+import { ShellCommandRunner } from '../adapters/system/shell-command-runner.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { SnapshotStore } from '../ports/snapshot-store.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { World } from '../services/assemble.ts';
+import type { Closing } from './closing.ts';
+
+/**
+ * Opens the real world: the lock on the state folder first, so that nothing of it is touched while another process has it.
+ *
+ * @throws GatewayError `state-locked`, `store-full`, `store-unavailable`
+ */
+export async function openWorld(
+  config: Config,
+  parts: { readonly clock: Clock; readonly log: Log; readonly telemetry: Telemetry; readonly closing: Closing },
+): Promise<World> {
+  const { clock, log, telemetry, closing } = parts;
+  await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
+  const lock = await StateLock.acquire(config.stateDirectory);
+  closing.add('state lock', () => lock.release());
+
+  const openStore = async (name: string, root: string): Promise<SnapshotStore> => {
+    const store = await FileSnapshotStore.open({ root, name, log, wallMs: () => clock.wallMs() });
+    closing.add(`store ${name}`, () => store.close());
+    const foreign = store.foreign();
+    if (foreign.length > 0) log.warn({ store: name, names: foreign.slice(0, 20) }, 'the store has what is not ours; it is left alone');
+    return store;
+  };
+  const stores = {
+    outgoing: await openStore('outgoing', join(config.stateDirectory, 'outgoing')),
+    held: await openStore('held', config.heldDirectory),
+    returned: await openStore('returned', join(config.stateDirectory, 'returned')),
+  };
+  const records = await FileRecords.open({ root: join(config.stateDirectory, 'records'), log });
+  const eventLog = await FileEventLog.open({ root: config.stateDirectory, log });
+  closing.add('event log', () => eventLog.close());
+
+  const { connectionTimeoutMs, readTimeoutMs, snapshotSchedule, appWebhookUrl, appHealthUrl } = config;
+  const transport = new HttpPeerTransport({ clock, connectionTimeoutMs, readTimeoutMs });
+  closing.add('peer transport', () => transport.close());
+  return {
+    clock,
+    random: () => Math.random(),
+    log,
+    telemetry,
+    records,
+    eventLog,
+    stores,
+    transport,
+    commandRunner: new ShellCommandRunner({ clock }),
+    webhook: appWebhookUrl === null ? null : new HttpEventSink({ url: appWebhookUrl }),
+    healthProbe: appHealthUrl === null ? null : new HttpHealthProbe({ url: appHealthUrl }),
+    schedule: snapshotSchedule === null ? null : new CronSchedule(clock, snapshotSchedule),
+  };
+}
