@@ -42,10 +42,13 @@ export type OfferOutcome = 'planned' | 'superseded-another' | 'known';
 
 export class ReplicationPlan {
   readonly #entries = new Map<string, Entry>();
+  /** Grows with every change: what was derived from the plan may be kept until it does. */
+  revision = 0;
   #lastTurn = 0;
 
   /** Takes a newly accepted version: it is tried at once, whatever the back-off of the one before. */
   offer(key: SnapshotKey, snapshot: { version: number; sha256: string }, now: number): OfferOutcome {
+    this.revision += 1;
     const text = keyText(key);
     const entry = this.#entries.get(text);
     if (entry === undefined) {
@@ -92,6 +95,7 @@ export class ReplicationPlan {
 
   /** The peer has this version, or said that it has a newer one. */
   stored(key: SnapshotKey, version: number): void {
+    this.revision += 1;
     const entry = this.#entries.get(keyText(key));
     if (entry === undefined) return;
     entry.stored = Math.max(entry.stored, version);
@@ -106,6 +110,7 @@ export class ReplicationPlan {
    * @returns how often it has failed in a row; 0 when a newer version has superseded it, so that it never goes
    */
   failed(key: SnapshotKey, retryAt: (failures: number) => number): number {
+    this.revision += 1;
     const entry = this.#entries.get(keyText(key));
     if (entry === undefined) return 0;
     const isSuperseded = entry.sending !== null && entry.sending < entry.version;
@@ -122,6 +127,7 @@ export class ReplicationPlan {
    * for the next offer, which may be of an older version.
    */
   dropped(key: SnapshotKey): void {
+    this.revision += 1;
     const entry = this.#entries.get(keyText(key));
     if (entry === undefined) return;
     const isSuperseded = entry.sending !== null && entry.sending < entry.version;
@@ -139,6 +145,7 @@ export class ReplicationPlan {
    * so a receiver that lost its store is refilled, and what it set aside or delivered is never replayed.
    */
   reconcile(rows: readonly PeerRow[], ourName: string, now: number): void {
+    this.revision += 1;
     const theirs = new Map(
       rows.map((row) => [keyText({ dataCenter: ourName, workload: row.workload, origin: row.origin }), row]),
     );

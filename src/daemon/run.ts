@@ -15,8 +15,8 @@ import { onSignals } from './signals.ts';
 import { openWorld } from './world.ts';
 
 export interface RunOptions {
-  readonly configFile: string | null;
-  readonly appConfigFile: string | null;
+  readonly configFile: string;
+  readonly appConfigFile?: string | null | undefined;
   readonly set: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stderr: { write(text: string): unknown };
@@ -80,7 +80,10 @@ async function serve(config: Config, log: Log, closing: Closing): Promise<void> 
       process.exit(FAILED);
     },
   );
-  closing.add('signals', () => Promise.resolve(stopListening()));
+  closing.add('signals', () => {
+    stopListening();
+    return Promise.resolve();
+  });
   const listeningSince = await openListeners(config, running, { clock, log, metrics: () => telemetry.metricsText(), closing });
   running.start(listeningSince);
   log.info({ version, dataCenter: config.dataCenter, pid: process.pid }, 'the gateway runs');

@@ -33,6 +33,8 @@ export class Heartbeats {
   readonly #health: ApplicationHealth;
   readonly #machineLog: MachineLog;
   readonly #stopping = new AbortController();
+  /** When the newest heartbeat that a machine answered had left. */
+  readonly #answeredSentAt = new Map<string, number>();
   listener: AnswerListener | undefined;
 
   constructor(
@@ -94,6 +96,7 @@ export class Heartbeats {
     telemetry.heartbeatSent(peer.label);
     const outcome = await this.#transport.sendMessage(machine, this.#message(peer, 1), signal);
     if (signal.aborted) return;
+    if (this.#isOverruled(machine, sentAt, outcome)) return;
     await this.#note(peer, machine, outcome);
     if (outcome.kind === 'answered' || settings.sendToAllMachines || this.#stopping.signal.aborted) return;
     const next = peer.choice.machines[peer.choice.current]?.address;
@@ -101,6 +104,17 @@ export class Heartbeats {
     if (next === undefined || tried.has(next) || isLate) return;
     tried.add(next);
     await this.#send(peer, next, tried, signal);
+  }
+
+  /**
+   * Whether a later heartbeat to the machine was answered already: after a cut has healed, those that were stuck in it
+   * still fail one by one, and say nothing about now.
+   */
+  #isOverruled(machine: string, sentAt: number, outcome: MessageOutcome): boolean {
+    const answeredSentAt = this.#answeredSentAt.get(machine) ?? -Infinity;
+    if (outcome.kind !== 'answered') return sentAt < answeredSentAt;
+    this.#answeredSentAt.set(machine, Math.max(sentAt, answeredSentAt));
+    return false;
   }
 
   async #note(peer: Peer, machine: string, outcome: MessageOutcome): Promise<void> {

@@ -16,6 +16,8 @@ import type { Peer } from './peer.ts';
 
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 15 * SECOND_MS;
+/** Answers whose digest is not looked into while transfers are under way. */
+const PASSED_OVER_MOST = 20;
 
 /**
  * Ships our newest snapshots to one peer, so many at a time, each retried with a growing pause until the peer has it or
@@ -31,9 +33,11 @@ export class Shipper {
   readonly #events: EventHub;
   /** The inventory was compared at least once since the peer was last away. */
   #isCompared = false;
-  /** The digest of the last inventory that left nothing to do, although it is not what we would expect. */
-  #settledDigest: string | null = null;
+  /** The last inventory that left nothing to do, although it may not be what we would expect; good until the plan changes. */
+  #settled: { readonly digest: string; readonly revision: number } | null = null;
+  #passedOver = 0;
   #isComparing = false;
+  #expected: { readonly revision: number; readonly digest: string } | null = null;
   #lastProblem = '';
 
   constructor(
@@ -55,7 +59,7 @@ export class Shipper {
   /** The peer is up again: nothing is taken for granted, nothing waits for an old back-off. */
   contact(): void {
     this.#isCompared = false;
-    this.#settledDigest = null;
+    this.#settled = null;
     this.#peer.plan.retryAll(this.#context.clock.now());
     this.#peer.shipWake.ring();
   }
@@ -63,15 +67,12 @@ export class Shipper {
   /** Every answer carries a digest of what the peer holds of ours; one that is not as expected is looked into. */
   onAnswer(answer: PeerAnswer): void {
     const { plan } = this.#peer;
-    if (this.#isComparing || plan.underWay() > 0 || answer.inventory === this.#settledDigest) return;
-    const believed = plan.believed().map((row) => ({
-      workload: row.key.workload,
-      origin: row.key.origin,
-      version: row.version,
-      sha256: row.sha256,
-      fate: 'held' as const,
-    }));
-    if (answer.inventory === inventoryDigest(inventoryText(believed))) {
+    if (this.#isComparing || this.#isSettled(answer.inventory)) return;
+    // What is under way makes a difference by itself; only one that stays through many answers is more than that.
+    this.#passedOver = plan.underWay() > 0 ? this.#passedOver + 1 : 0;
+    if (plan.underWay() > 0 && this.#passedOver < PASSED_OVER_MOST) return;
+    this.#passedOver = 0;
+    if (answer.inventory === this.#expectedDigest()) {
       this.#compared(answer.inventory);
       return;
     }
@@ -81,8 +82,28 @@ export class Shipper {
     );
   }
 
+  /** The digest of what we believe the peer to have; kept until the plan changes, because every answer asks for it. */
+  #expectedDigest(): string {
+    const { plan } = this.#peer;
+    if (this.#expected?.revision === plan.revision) return this.#expected.digest;
+    const rows = plan.believed().map(({ key, version, sha256 }) => ({
+      workload: key.workload,
+      origin: key.origin,
+      version,
+      sha256,
+      fate: 'held' as const,
+    }));
+    const digest = inventoryDigest(inventoryText(rows));
+    this.#expected = { revision: plan.revision, digest };
+    return digest;
+  }
+
+  #isSettled(digest: string): boolean {
+    return this.#settled?.digest === digest && this.#settled.revision === this.#peer.plan.revision;
+  }
+
   #compared(digest: string): void {
-    this.#settledDigest = digest;
+    this.#settled = { digest, revision: this.#peer.plan.revision };
     if (this.#isCompared) return;
     this.#isCompared = true;
     this.#peer.shipWake.ring();
@@ -93,7 +114,7 @@ export class Shipper {
     if (machine === undefined) return;
     const { dataCenter } = this.#context.settings;
     const outcome = await this.#transport.inventory(machine, dataCenter, signal);
-    if (outcome.kind !== 'rows' || this.#peer.plan.underWay() > 0) return;
+    if (outcome.kind !== 'rows') return;
     for (const row of outcome.rows) {
       this.#own.noteSeen({ dataCenter, workload: row.workload, origin: row.origin }, row.version);
     }
@@ -235,8 +256,6 @@ export class Shipper {
     plan.dropped(key);
     const newest = this.#own.newestOf(key);
     if (newest !== undefined) plan.offer(key, newest, this.#context.clock.now());
-    // What the peer has of it is not known any more: its next answer is compared again.
-    this.#settledDigest = null;
   }
 
   #say(machine: string, key: SnapshotKey, outcome: { reason: string; detail: string }, always: boolean): void {

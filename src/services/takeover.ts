@@ -44,6 +44,10 @@ export class Takeover implements StateFollower {
     for (const peer of peers) {
       peer.blockedBy = this.#blockOf(peer);
       if (peer.isTakeoverDue) peer.followUps.add(() => this.#pursue(peer));
+      // A crash may have come between the peer's return and the calling off of what its death had begun.
+      else if (peer.health.state === 'up' || peer.health.state === 'left') {
+        peer.followUps.add(() => this.#callOff(peer, 'the peer was heard again'));
+      }
     }
   }
 
