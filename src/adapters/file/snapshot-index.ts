@@ -1,0 +1,65 @@
+import { keyText, type SnapshotKey, type StoredSnapshot } from '../../core/snapshot.ts';
+
+/**
+ * The rows of a store in memory: what `rows`, `rowsOf` and `generation` of the port answer from. Changed only after
+ * the change is durable, so that nobody acts on what a crash could take back.
+ */
+export class SnapshotIndex {
+  /** Newest first; arrays are replaced, never changed, so that one that was handed out stays as it was. */
+  readonly #byKey = new Map<string, readonly StoredSnapshot[]>();
+  #all: readonly StoredSnapshot[] | null = null;
+  #generation = 0;
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get keys(): number {
+    return this.#byKey.size;
+  }
+
+  rows(dataCenter?: string): readonly StoredSnapshot[] {
+    this.#all ??= [...this.#byKey.values()].flat();
+    return dataCenter === undefined ? this.#all : this.#all.filter((row) => row.key.dataCenter === dataCenter);
+  }
+
+  rowsOf(key: SnapshotKey): readonly StoredSnapshot[] {
+    return this.#byKey.get(keyText(key)) ?? [];
+  }
+
+  find(key: SnapshotKey, version: number): StoredSnapshot | undefined {
+    return this.rowsOf(key).find((row) => row.version === version);
+  }
+
+  /** Adds the rows, each in place of the one of the same version, as one change. */
+  set(rows: readonly StoredSnapshot[]): void {
+    if (rows.length === 0) return;
+    for (const row of rows) {
+      const others = this.rowsOf(row.key).filter((other) => other.version !== row.version);
+      this.#byKey.set(
+        keyText(row.key),
+        [...others, row].sort((a, b) => b.version - a.version),
+      );
+    }
+    this.#changed();
+  }
+
+  delete(key: SnapshotKey, version: number): void {
+    const rest = this.rowsOf(key).filter((row) => row.version !== version);
+    if (rest.length === 0) this.#byKey.delete(keyText(key));
+    else this.#byKey.set(keyText(key), rest);
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#all = null;
+    this.#generation += 1;
+  }
+}
+
+/** The live rows that a live withdrawal of the same key beats: they are to be set aside. */
+export function beatenByWithdrawal(rows: readonly StoredSnapshot[]): StoredSnapshot[] {
+  const withdrawn = rows.filter((row) => row.place === 'live' && row.withdrawn).map((row) => row.version);
+  const newest = Math.max(0, ...withdrawn);
+  return rows.filter((row) => row.place === 'live' && row.version < newest);
+}

@@ -1,0 +1,41 @@
+import * as v from 'valibot';
+import { dataCenterName, originProblem } from '../../wire/names.ts';
+
+/** The JSON bodies that the local API takes. Fields that are not here are ignored. */
+const ORIGINS_MAX = 1000;
+const TEXT_MAX = 1000;
+const TIMEOUT_MAX_SECONDS = 86_400;
+
+const originSchema = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? originProblem(dataset.value) : null;
+    if (problem !== null) addIssue({ message: problem });
+  }),
+);
+/** An empty list would ask for nothing; leaving it out asks for all. */
+const originsSchema = v.pipe(
+  v.array(originSchema),
+  v.minLength(1, 'must name at least one origin; leave it out for all'),
+  v.maxLength(ORIGINS_MAX, `may name at most ${ORIGINS_MAX} origins`),
+);
+const wellFormed = v.check((text: string) => text.isWellFormed(), 'must be well-formed Unicode');
+
+export const requestBody = v.object({
+  origins: v.optional(originsSchema),
+  /** Seconds. */
+  timeout: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(TIMEOUT_MAX_SECONDS))),
+});
+
+export const deliverBody = v.object({ dataCenter: dataCenterName, origins: v.optional(originsSchema) });
+
+export const rejectBody = v.object({
+  reason: v.pipe(v.string(), v.minLength(1), v.maxLength(TEXT_MAX), wellFormed),
+});
+
+export const messageBody = v.object({ msg: v.picklist(['OrderlyShutdown', 'SendMeDataFromSnapshotFiles']) });
+
+export const healthBody = v.object({
+  status: v.picklist(['passing', 'critical']),
+  note: v.optional(v.pipe(v.string(), v.maxLength(TEXT_MAX), wellFormed)),
+});

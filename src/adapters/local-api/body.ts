@@ -1,0 +1,130 @@
+import type { Request, Response } from 'express';
+import * as v from 'valibot';
+import { GatewayError, messageOf } from '../../errors.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Whether the client announced a body; only then is there anything to read, to drain or to be early for. */
+export function hasBody(request: Request): boolean {
+  return request.headers['transfer-encoding'] !== undefined || (declaredBytes(request) ?? 0) > 0;
+}
+
+/** Content-Length; null when there is none. The parser has already refused one that is no number. */
+export function declaredBytes(request: Request): number | null {
+  const text = request.headers['content-length'];
+  return text === undefined ? null : Number(text);
+}
+
+/** Whether the client still holds its body back until it is asked for. */
+export function isHeldBack(request: Request, response: Response): boolean {
+  return /100-continue/i.test(request.headers.expect ?? '') && !continued.has(response);
+}
+
+/** `100 Continue` is sent only when the body is really read: what is refused before is never sent over. */
+const continued = new WeakSet<Response>();
+
+/**
+ * The body, chunk by chunk. Leaving it early does not cut the connection, so that the refusal can still be answered.
+ *
+ * @throws GatewayError `interrupted` when the client goes away, or sends nothing for too long while we are reading
+ */
+export async function* contentOf({
+  request,
+  response,
+  context,
+}: Exchange): AsyncGenerator<Uint8Array, void, undefined> {
+  if (isHeldBack(request, response)) {
+    continued.add(response);
+    response.writeContinue();
+  }
+  const onIdle = (): void => {
+    request.destroy(new GatewayError('interrupted', 'Nothing of the body came for too long.'));
+  };
+  request.on('timeout', onIdle);
+  const chunks: AsyncIterator<Uint8Array, unknown, undefined> = request.iterator({ destroyOnReturn: false });
+  try {
+    for (;;) {
+      // The time runs while we wait for the client, not while the client waits for our disk.
+      request.socket.setTimeout(context.limits.bodyIdleMs);
+      const next = await chunks.next();
+      request.socket.setTimeout(0);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    throw new GatewayError('interrupted', `The body was not complete: ${messageOf(error)}.`, { cause: error });
+  } finally {
+    request.off('timeout', onIdle);
+    request.socket.setTimeout(0);
+    await chunks.return?.();
+  }
+}
+
+/** Reads a body of at most the bound. @throws GatewayError `too-large` as soon as that is known, `interrupted` */
+async function readBounded(exchange: Exchange): Promise<Buffer> {
+  const { request, context } = exchange;
+  const { jsonBytes } = context.limits;
+  const tooLarge = (): GatewayError => new GatewayError('too-large', `The body may have at most ${jsonBytes} bytes.`);
+  if (!hasBody(request)) return Buffer.alloc(0);
+  if ((declaredBytes(request) ?? 0) > jsonBytes) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of contentOf(exchange)) {
+    bytes += chunk.length;
+    if (bytes > jsonBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Takes a body that nobody asked for off the connection. @throws as `readJson` */
+export async function ignoreBody(exchange: Exchange): Promise<void> {
+  await readBounded(exchange);
+}
+
+/**
+ * The JSON object of the body, checked; fields that the schema does not know are left out. No body is an empty object.
+ *
+ * @throws GatewayError `bad-request` with the field at fault, `too-large`, `interrupted`
+ */
+export async function readJson<Schema extends v.GenericSchema>(
+  exchange: Exchange,
+  schema: Schema,
+): Promise<v.InferOutput<Schema>> {
+  assertJsonType(exchange.request);
+  const bytes = await readBounded(exchange);
+  const result = v.safeParse(schema, bytes.length === 0 ? {} : parseJson(bytes), { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const field = v.getDotPath(issue) ?? '(body)';
+  throw new GatewayError('bad-request', `${field}: ${issue.message}`, { field });
+}
+
+/** A web page can send any other type to us without asking first. */
+function assertJsonType(request: Request): void {
+  assertIdentityEncoding(request);
+  const type = request.headers['content-type'];
+  if (type === undefined || /^application\/([a-z0-9.+-]+\+)?json *(;|$)/i.test(type)) return;
+  throw new GatewayError('bad-request', 'The body must be application/json.', { field: 'content-type' });
+}
+
+/** @throws GatewayError `bad-request`: what is stored is what was sent, and a packed body would be neither */
+export function assertIdentityEncoding(request: Request): void {
+  const encoding = request.headers['content-encoding'];
+  if (encoding === undefined || encoding.trim().toLowerCase() === 'identity') return;
+  throw new GatewayError('bad-request', 'The body must not be content-encoded.', { field: 'content-encoding' });
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    // The schema library takes an array for an object without fields.
+    if (Array.isArray(value)) throw new TypeError('an array is no object');
+    return value;
+  } catch (error) {
+    throw new GatewayError('bad-request', `The body is no JSON object: ${messageOf(error)}`, {
+      field: '(body)',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import type { Request } from 'express';
+import { GatewayError } from '../../errors.ts';
+import { streamEvents } from './event-stream.ts';
+import { sendJson, type Exchange, type Route } from './exchange.ts';
+import { parseNumber, queryNumber, queryText } from './parameters.ts';
+
+const STREAM = 'text/event-stream';
+const PAGE = 'application/json';
+const PAGE_LIMIT = 100;
+const PAGE_LIMIT_MAX = 1000;
+
+export const eventRoutes: readonly Route[] = [{ path: '/v1/events', methods: { get: sendEvents } }];
+
+async function sendEvents(exchange: Exchange): Promise<void> {
+  switch (exchange.request.accepts([STREAM, PAGE])) {
+    case STREAM:
+      return sendStream(exchange);
+    case PAGE:
+      return sendPage(exchange);
+    default:
+      throw new GatewayError('bad-request', `Accept must allow ${STREAM} or ${PAGE}.`, { field: 'accept' });
+  }
+}
+
+async function sendPage({ request, response, context }: Exchange): Promise<void> {
+  const limit = queryNumber(request, 'limit', 1) ?? PAGE_LIMIT;
+  if (limit > PAGE_LIMIT_MAX)
+    throw new GatewayError('bad-request', `limit may be at most ${PAGE_LIMIT_MAX}`, { field: 'limit' });
+  const feed = context.api.events;
+  const events = await feed.read(queryNumber(request, 'after', 0) ?? 0, limit);
+  sendJson(response, 200, { events, oldestId: feed.oldestId, newestId: feed.newestId });
+}
+
+async function sendStream(exchange: Exchange): Promise<void> {
+  const { request, response, context } = exchange;
+  const lastId = lastEventId(request);
+  if (context.closing.aborted) throw new GatewayError('shutting-down', 'The gateway is shutting down.');
+  const leave = context.subscribers.take();
+  if (leave === null)
+    throw new GatewayError('busy', `All ${context.limits.subscribers} subscribers of events are taken.`);
+  try {
+    response.writeHead(200, { 'content-type': STREAM });
+    response.flushHeaders();
+    if (request.method !== 'HEAD') await streamEvents(exchange, lastId);
+    response.end();
+  } finally {
+    leave();
+  }
+}
+
+/**
+ * Where to go on: the header that a browser sends when it reconnects, else the query, for clients that cannot set the
+ * header at first. null: from now on.
+ */
+function lastEventId(request: Request): number | null {
+  const header = request.get('last-event-id');
+  if (header !== undefined && header !== '') return parseNumber(header, 'last-event-id', 0);
+  for (const name of ['lastEventId', 'after']) {
+    const text = queryText(request, name);
+    if (text !== undefined) return parseNumber(text, name, 0);
+  }
+  return null;
+}

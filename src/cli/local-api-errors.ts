@@ -1,0 +1,86 @@
+import type { IncomingMessage } from 'node:http';
+import { messageOf } from '../errors.ts';
+import { printable } from './display-width.ts';
+import { CliError, EXIT } from './exit-status.ts';
+import type { Target } from './target.ts';
+
+/** What went wrong between us and the gateway, in one line that says what to do. */
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was closed',
+  EPIPE: 'the connection was closed',
+  ENOTFOUND: 'the host name is unknown',
+  EAI_AGAIN: 'the host name cannot be looked up now',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  ETIMEDOUT: 'the connection was not answered',
+};
+
+/** No connection, or it broke before there was an answer. */
+export function unreachable(target: Target, reason: Error | string): CliError {
+  if (typeof reason !== 'string' && codeOf(reason).startsWith('HPE_'))
+    return noGateway(target, 'the answer is no HTTP');
+  const why = typeof reason === 'string' ? reason : (REASONS[codeOf(reason)] ?? (messageOf(reason) || codeOf(reason)));
+  return new CliError(
+    EXIT.unreachable,
+    `no gateway answers at ${shown(target)}: ${printable(why)}. Is it running? ` +
+      'Start it with "crossdc run --config FILE", or name another with --url URL or CROSSDC_URL.',
+    typeof reason === 'string' ? undefined : reason,
+  );
+}
+
+/** Something answers, and it is not ours. */
+export function noGateway(target: Target, why: string): CliError {
+  return new CliError(
+    EXIT.unreachable,
+    `what answers at ${shown(target)} is no gateway: ${printable(why)}. Name another with --url URL or CROSSDC_URL.`,
+  );
+}
+
+/** An answer that is no success: the gateway's own problem (RFC 9457), or that of something else in its place. */
+export function problemError(target: Target, answer: IncomingMessage, body: string): CliError {
+  const status = answer.statusCode ?? 0;
+  const problem = parseProblem(body);
+  if (problem === undefined) return noGateway(target, `it answered ${status} without a problem object`);
+  const { title, detail, field } = problem;
+  const parts = [title, detail].filter((part, index, all) => part !== '' && all.indexOf(part) === index);
+  const advice = status === 401 ? ' Give it by CROSSDC_TOKEN or --token-file FILE.' : '';
+  const where = field === '' ? '' : ` (field ${field})`;
+  return new CliError(EXIT.failed, printable(`${parts.join(': ')}${where}`) + advice);
+}
+
+/** Whether a command that retries may go on after this. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof CliError && error.status === EXIT.unreachable;
+}
+
+/** Whether nobody listens there: unlike a timeout, this says that the gateway is gone. */
+export function isRefused(error: unknown): boolean {
+  return error instanceof CliError && error.cause instanceof Error && codeOf(error.cause) === 'ECONNREFUSED';
+}
+
+function parseProblem(body: string): { title: string; detail: string; field: string } | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || !('title' in value) || typeof value.title !== 'string')
+    return undefined;
+  const text = (name: string): string => {
+    const part: unknown = (value as Record<string, unknown>)[name];
+    return typeof part === 'string' ? part : '';
+  };
+  return { title: value.title, detail: text('detail'), field: text('field') };
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** The URL without what a query could carry, and who gave it. */
+function shown(target: Target): string {
+  return `${target.url.origin}${target.url.pathname.replace(/\/$/, '')} (${target.source})`;
+}

@@ -1,0 +1,124 @@
+import { join } from 'node:path';
+import type { ConfiguredPeer } from './peers.ts';
+import type { Settings } from './settings.ts';
+import type { Secret } from './secret.ts';
+
+/** The whole configuration of one gateway, checked, in the program's own units. */
+export interface Config {
+  readonly dataCenter: string;
+  readonly applicationName: string;
+  readonly mode: 'active' | 'passive';
+  readonly peers: readonly ConfiguredPeer[];
+  readonly sendToAllMachines: boolean;
+  readonly initDelayMs: number;
+  /** Infinity: switched off. */
+  readonly heartbeatIntervalMs: number;
+  readonly missesAllowed: number;
+  readonly beatsToRecover: number;
+  /** Infinity: switched off. With a schedule it says only how old a snapshot may be that counts as in sync. */
+  readonly snapshotIntervalMs: number;
+  /** A cron expression; null: the interval decides. */
+  readonly snapshotSchedule: string | null;
+  readonly requestTimeoutMs: number;
+  readonly connectionTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  readonly alwaysLogHttpErrors: boolean;
+  readonly retainHeldAtStartup: boolean;
+  readonly returnAtStartup: boolean;
+  readonly parallelTransfers: number;
+  readonly snapshotMaxBytes: number;
+  readonly snapshotHistory: number;
+  readonly deleteHeldWhenLeft: boolean;
+
+  readonly failoverCommand: string | null;
+  readonly failoverCommandTimeoutMs: number;
+  readonly failoverCommandRetries: number;
+  readonly failoverCommandRetryIntervalMs: number;
+  readonly appWebhookUrl: string | null;
+  readonly appHealthUrl: string | null;
+  readonly healthIntervalMs: number;
+  /** null: the application need not report. */
+  readonly healthTtlMs: number | null;
+
+  /** Both as they were written: relative to the current directory. */
+  readonly stateDirectory: string;
+  readonly heldDirectory: string;
+
+  readonly peerAuth: 'none';
+  readonly peerHost: string;
+  /** Of the three ports 0 means that the system chooses one. */
+  readonly peerPort: number;
+  readonly localApiHost: string;
+  readonly localApiPort: number;
+  readonly localApiToken: Secret | null;
+  /** null: no second listener; then metricsPort is null too. */
+  readonly metricsHost: string | null;
+  readonly metricsPort: number | null;
+
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly logFormat: 'json' | 'pretty';
+}
+
+/** Where the peer listener is when nothing is said: with `peerAuth=none` nobody outside may reach it. */
+export const PEER_HOST_DEFAULT = '127.0.0.1';
+
+export function heldDirectoryOf(stateDirectory: string): string {
+  return join(stateDirectory, 'held');
+}
+
+/**
+ * Makes the configuration of settings in which no problem was found.
+ *
+ * @throws Error when a value is missing: a defect of this program, since the table gives each a default or requires it
+ */
+export function buildConfig(settings: Settings, peers: readonly ConfiguredPeer[]): Config {
+  const stateDirectory = must(settings.get('stateDirectory'));
+  return {
+    dataCenter: must(settings.get('localDataCenterName')),
+    applicationName: must(settings.get('applicationName')),
+    mode: must(settings.get('crossDCOperationMode')),
+    peers,
+    sendToAllMachines: must(settings.get('sendToAllRemoteMachines')),
+    initDelayMs: must(settings.get('crossDCInitDelay')),
+    heartbeatIntervalMs: must(settings.get('heartbeatExchangeInterval')),
+    missesAllowed: must(settings.get('consecutiveHeartbeatMissesAllowed')),
+    beatsToRecover: must(settings.get('consecutiveHeartbeatsToRecover')),
+    snapshotIntervalMs: must(settings.get('dataSnapshotExchangeInterval')),
+    snapshotSchedule: settings.get('dataSnapshotSchedule') ?? null,
+    requestTimeoutMs: must(settings.get('snapshotRequestTimeout')),
+    connectionTimeoutMs: must(settings.get('httpConnectionTimeout')),
+    readTimeoutMs: must(settings.get('httpReadTimeout')),
+    alwaysLogHttpErrors: must(settings.get('alwaysLogHttpErrors')),
+    retainHeldAtStartup: must(settings.get('retainOlderDataSnapshotsAtStartup')),
+    returnAtStartup: must(settings.get('sendDataSnapshotsToOriginDCAtStartup')),
+    parallelTransfers: must(settings.get('numberOfHttpSenderReceiverPairs')),
+    snapshotMaxBytes: must(settings.get('dataSnapshotMaxBytes')),
+    snapshotHistory: must(settings.get('dataSnapshotHistory')),
+    deleteHeldWhenLeft: settings.get('orderlyShutdownSnapshots') === 'delete',
+    failoverCommand: settings.get('failoverCommand') ?? null,
+    failoverCommandTimeoutMs: must(settings.get('failoverCommandTimeout')),
+    failoverCommandRetries: must(settings.get('failoverCommandRetries')),
+    failoverCommandRetryIntervalMs: must(settings.get('failoverCommandRetryInterval')),
+    appWebhookUrl: settings.get('appWebhookUrl') ?? null,
+    appHealthUrl: settings.get('appHealthUrl') ?? null,
+    healthIntervalMs: must(settings.get('appHealthInterval')),
+    healthTtlMs: settings.get('appHealthTtl') ?? null,
+    stateDirectory,
+    heldDirectory: settings.get('dataSnapshotStorageDirectory') ?? heldDirectoryOf(stateDirectory),
+    peerAuth: 'none',
+    peerHost: settings.get('crossDCHttpHost') ?? PEER_HOST_DEFAULT,
+    peerPort: must(settings.get('crossDCHttpPort')),
+    localApiHost: must(settings.get('localApiHost')),
+    localApiPort: must(settings.get('localApiPort')),
+    localApiToken: settings.get('localApiToken') ?? null,
+    metricsHost: settings.get('metricsHost') ?? null,
+    metricsPort: settings.get('metricsPort') ?? null,
+    logLevel: must(settings.get('logLevel')),
+    logFormat: must(settings.get('logFormat')),
+  };
+}
+
+function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a setting without a value passed all checks');
+  return value;
+}

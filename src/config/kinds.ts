@@ -1,0 +1,170 @@
+import * as v from 'valibot';
+import { SECOND_MS } from '../units.ts';
+import { parseHost, parseMachine, type Machine } from './addresses.ts';
+import { cronProblem } from './cron.ts';
+import { hasControl } from './parser.ts';
+import { Secret } from './secret.ts';
+
+/** What the text of an option's value must be, and what it becomes. Every message says what would be right. */
+export interface Kind<T> {
+  /** What a right value is, for people: "a number of seconds, at least 0.05". */
+  readonly name: string;
+  readonly schema: v.GenericSchema<string, T>;
+}
+
+/** A day and a week bound what is meant to be waited for; a longer wait is a slip of the keyboard. */
+export const DAY_SECONDS = 86_400;
+export const WEEK_SECONDS = 7 * DAY_SECONDS;
+
+const DECIMAL = /^([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})$/;
+
+/** A text with a rule of its own: the rule gives the value, or the reason why there is none, as an Error. */
+function ruled<T>(name: string, rule: (text: string) => T | Error): Kind<T> {
+  const schema = v.pipe(
+    v.string(),
+    v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
+      const result = rule(dataset.value);
+      if (!(result instanceof Error)) return result;
+      addIssue({ message: result.message });
+      return NEVER;
+    }),
+  );
+  return { name, schema };
+}
+
+function decimal(min: number, max: number, message: string): v.GenericSchema<string, number> {
+  return v.pipe(
+    v.string(),
+    v.regex(DECIMAL, message),
+    v.transform(Number),
+    v.minValue(min, message),
+    v.maxValue(max, message),
+  );
+}
+
+/** Seconds in the file, milliseconds in the program. */
+export function seconds(min: number, max: number): Kind<number> {
+  const name = `a number of seconds from ${min} to ${max}`;
+  return {
+    name,
+    schema: v.pipe(
+      decimal(min, max, `must be ${name}`),
+      v.transform((value) => Math.round(value * SECOND_MS)),
+    ),
+  };
+}
+
+/** An interval of an exchange in milliseconds; Infinity from `offFrom` seconds, which switch the exchange off. */
+export function interval(min: number, offFrom: number): Kind<number> {
+  const name = `a number of seconds, at least ${min} (${offFrom} or more: off)`;
+  const toMs = (value: number): number => (value >= offFrom ? Infinity : Math.round(value * SECOND_MS));
+  return { name, schema: v.pipe(decimal(min, 1e12, `must be ${name}`), v.transform(toMs)) };
+}
+
+export function integer(min: number, max: number): Kind<number> {
+  const name = `a whole number from ${min} to ${max}`;
+  const message = `must be ${name}`;
+  const schema = v.pipe(
+    v.string(),
+    v.regex(/^[0-9]{1,16}$/, message),
+    v.transform(Number),
+    v.minValue(min, message),
+    v.maxValue(max, message),
+  );
+  return { name, schema };
+}
+
+/** A port to listen on; 0 lets the system choose one. */
+export const port = integer(0, 65_535);
+
+export const boolean: Kind<boolean> = {
+  name: 'true or false',
+  schema: v.pipe(
+    v.string(),
+    v.toLowerCase(),
+    v.picklist(['true', 'false'], 'must be true or false'),
+    v.transform((text) => text === 'true'),
+  ),
+};
+
+export function oneOf<const T extends string>(...values: readonly T[]): Kind<T> {
+  const name = `${values.slice(0, -1).join(', ')} or ${values.at(-1) ?? ''}`;
+  return { name, schema: v.pipe(v.string(), v.picklist(values, `must be ${name}`)) };
+}
+
+export const operationMode: Kind<'active' | 'passive'> = {
+  name: '1 (active) or 0 (passive)',
+  schema: v.pipe(
+    v.string(),
+    v.picklist(['1', '0'], 'must be 1 (active) or 0 (passive)'),
+    v.transform((text) => (text === '1' ? 'active' : 'passive')),
+  ),
+};
+
+const DATA_CENTER = '1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit';
+export const dataCenterName: Kind<string> = {
+  name: DATA_CENTER,
+  schema: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, `must be ${DATA_CENTER}`)),
+};
+
+/** Text that people read and that travels in headers. */
+export const shortText = ruled('a text of 1 to 200 characters', (text) =>
+  text !== '' && text.length <= 200 && text.isWellFormed() && !hasControl(text)
+    ? text
+    : new Error('must be a text of 1 to 200 characters without control characters'),
+);
+
+export const path = ruled('a path', (text) => {
+  // The quotes of a shell would become part of the folder's name, and nobody would look for it there.
+  if (/^["'].*["']$/.test(text)) return new Error('must be a path without quotes around it');
+  return text.length <= 4096 ? text : new Error('must be a path of at most 4096 characters');
+});
+
+export const command = ruled('a command line for /bin/sh', (text) =>
+  text.length <= 8192 ? text : new Error('must be a command line of at most 8192 characters'),
+);
+
+export const url = ruled('an http:// or https:// URL', (text) => {
+  const right = new Error('must be an http:// or https:// URL');
+  if (!URL.canParse(text) || text.length > 2048) return right;
+  const { protocol, username, password, href } = new URL(text);
+  if (protocol !== 'http:' && protocol !== 'https:') return right;
+  // They would be printed wherever the URL is, and nothing sends them.
+  return username + password === '' ? href : new Error('must be an http:// or https:// URL without user and password');
+});
+
+export const cron = ruled('a cron expression of 5 fields, or 6 with the second first', (text) => {
+  const normal = text.split(/\s+/).join(' ');
+  const problem = cronProblem(normal);
+  return problem === null ? normal : new Error(`must be a cron expression; ${problem}`);
+});
+
+export const host = ruled('a host name or an IP address', (text) => {
+  const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
+  return parseHost(bare) ?? new Error('must be a host name or an IP address, without a port');
+});
+
+const MACHINES_MAX = 64;
+export const machines = ruled<readonly Machine[]>('host or host:port, separated by commas', (text) => {
+  // The toolkit took no notice of an empty name between two commas.
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  if (items.length === 0) return new Error('must name at least one machine: host or host:port, separated by commas');
+  if (items.length > MACHINES_MAX) return new Error(`must name at most ${MACHINES_MAX} machines`);
+  const parsed = items.map(parseMachine);
+  const problem = parsed.find((item) => typeof item === 'string');
+  return problem === undefined ? parsed.filter((item) => typeof item !== 'string') : new Error(problem);
+});
+
+/** Visible ASCII: what fits into an Authorization header. Its messages must not repeat it. */
+export const token = ruled('a text without blanks', (text) =>
+  /^[\x21-\x7e]{1,4096}$/.test(text)
+    ? new Secret(text)
+    : new Error('must be 1 to 4096 visible ASCII characters without blanks'),
+);
+
+/** Of a key that this version does not have, nothing is known but that it is a text. */
+export const anyText: Kind<string> = { name: 'text', schema: v.string() };
+export const anySecret = ruled('text', (text) => new Secret(text));

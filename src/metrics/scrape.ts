@@ -1,0 +1,34 @@
+import type { TelemetrySource } from '../ports/telemetry.ts';
+
+export type ScrapedPeer = ReturnType<TelemetrySource['peers']>[number];
+
+/**
+ * What the gateway says of itself, asked once for each scrape: every gauge of one answer tells of one moment, and
+ * walking the peers costs the same with one gauge or with twenty.
+ *
+ * Invariant: the families read it while a scrape collects, so `refresh` comes before the registry is asked.
+ */
+export class Scrape {
+  readonly #source: () => TelemetrySource | null;
+  #peers: readonly ScrapedPeer[] = [];
+  #deliveriesOpen = 0;
+
+  /** @param source null while the gateway is not built yet: then there are no peers and nothing is open */
+  constructor(source: () => TelemetrySource | null) {
+    this.#source = source;
+  }
+
+  refresh(): void {
+    const source = this.#source();
+    this.#peers = source?.peers() ?? [];
+    this.#deliveriesOpen = source?.deliveriesOpen() ?? 0;
+  }
+
+  get peers(): readonly ScrapedPeer[] {
+    return this.#peers;
+  }
+
+  get deliveriesOpen(): number {
+    return this.#deliveriesOpen;
+  }
+}

@@ -1,0 +1,113 @@
+import { expect } from 'chai';
+import { crossdc } from './memory-io.ts';
+
+describe('the program', () => {
+  it('prints its help on stdout when it is asked for, on stderr when nothing is', async () => {
+    const asked = await crossdc(['--help']);
+    expect(asked).to.include({ status: 0, err: '' });
+    for (const word of [
+      'run',
+      'check-config',
+      'status',
+      'events',
+      'snapshots',
+      'deliver',
+      'return',
+      'shutdown',
+      'demo',
+      'CROSSDC_URL',
+    ]) {
+      expect(asked.out).to.contain(word);
+    }
+    expect(await crossdc([])).to.deep.equal({ status: 2, out: '', err: asked.out });
+    expect(await crossdc(['help'])).to.deep.equal(asked);
+  });
+
+  for (const command of [
+    'run',
+    'check-config',
+    'status',
+    'events',
+    'snapshots',
+    'deliver',
+    'return',
+    'shutdown',
+    'demo',
+    'snapshots list',
+    'snapshots get',
+    'snapshots put',
+    'snapshots delete',
+    'snapshots request',
+  ]) {
+    it(`has help for ${command}, whatever else stands on the line`, async () => {
+      const { status, out, err } = await crossdc([...command.split(' '), '--help']);
+      expect({ status, err }).to.deep.equal({ status: 0, err: '' });
+      expect(out).to.match(new RegExp(`^crossdc ${command}`));
+      if (command !== 'snapshots')
+        expect((await crossdc([...command.split(' '), '--nonsense', '-h'])).out).to.equal(out);
+    });
+  }
+
+  it('lists every key of this version in the help of run', async () => {
+    const { out } = await crossdc(['run', '--help']);
+    for (const key of ['localDataCenterName', 'heartbeatExchangeInterval', 'stateDirectory', 'logFormat']) {
+      expect(out).to.match(new RegExp(`^  ${key}  \\(`, 'm'));
+    }
+    expect(out).to.contain('CROSSDC_CROSS_DC_HTTP_PORT');
+  });
+
+  it('prints its version', async () => {
+    expect((await crossdc(['--version'])).out).to.match(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  for (const [argv, message] of [
+    [['stauts'], 'unknown command "stauts"; did you mean "status"? (crossdc --help)'],
+    [['--verson'], 'unknown option "--verson"; did you mean "--version"? (crossdc --help)'],
+    [['help', 'evnts'], 'unknown command "evnts"; did you mean "events"? (crossdc --help)'],
+    [['a\u001b[2Jb'], 'unknown command "a\\u{1b}[2Jb" (crossdc --help)'],
+    [['snapshots'], 'snapshots needs one of list, get, put, delete, request (crossdc snapshots --help)'],
+    [['snapshots', 'lst'], 'unknown command "snapshots lst"; did you mean "list"? (crossdc snapshots --help)'],
+    [['snapshots', 'constructor'], 'unknown command "snapshots constructor" (crossdc snapshots --help)'],
+    [['status', 'dc2'], 'status does not take "dc2" (crossdc status --help)'],
+    [
+      ['status', '--token', 'x'],
+      'status: unknown option --token; did you mean "--token-file"? (crossdc status --help)',
+    ],
+    [['status', '--url', '127.0.0.1:1'], '--url: "127.0.0.1:1" is no URL of the form http://127.0.0.1:25090'],
+    [
+      ['status', '--url', 'http://me:secret@x'],
+      '--url: give the token by CROSSDC_TOKEN or --token-file, not in the URL',
+    ],
+    [['deliver'], 'deliver needs PEER (crossdc deliver --help)'],
+    [['return', '..'], 'PEER may not be ".."'],
+    [['run'], 'run needs --config FILE; etc/dc1.conf is one to begin with (crossdc run --help)'],
+    [['run', '--config', 'x', '--set', 'secret'], 'run: --set takes KEY=VALUE'],
+    [
+      ['check-config', '--set', 'a=b'],
+      'check-config needs --config FILE; etc/dc1.conf is one to begin with (crossdc check-config --help)',
+    ],
+    [
+      ['snapshots', 'list', '--all'],
+      'snapshots list: --all goes with --held PEER; of outgoing snapshots the newest is listed',
+    ],
+    [
+      ['snapshots', 'get', 'o', '--version', '3'],
+      'snapshots get: --version goes with --held PEER; of an outgoing snapshot there is the newest',
+    ],
+    [['snapshots', 'put', 'o', '--timeout', '3'], '--timeout goes with --wait'],
+    [
+      ['snapshots', 'put', 'o', '--label', 'novalue'],
+      '--label takes NAME=VALUE, the name of letters, digits, ".", "_" and "-"; not "novalue"',
+    ],
+    [['snapshots', 'put', 'o', '--label', 'a=1', '--label', 'A=2'], '--label A was given twice'],
+    [['sync', 'dc2', '--wait'], 'sync is not built yet in this version'],
+    [['verify', 'dc2'], 'verify is not built yet in this version'],
+    [['failover', 'dc2', '--to', 'dc1'], 'failover is not built yet in this version'],
+    [['shutdown', '--snapshot'], 'shutdown --snapshot is not built yet in this version'],
+    [['snapshots', 'request', '--wait'], 'snapshots request --wait is not built yet in this version'],
+  ] as const) {
+    it(`refuses "${JSON.stringify(argv.join(' ')).slice(1, -1)}" in one line, with status 2`, async () => {
+      expect(await crossdc(argv)).to.deep.equal({ status: 2, out: '', err: `crossdc: ${message}\n` });
+    });
+  }
+});

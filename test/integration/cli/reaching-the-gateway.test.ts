@@ -1,0 +1,165 @@
+import { expect } from 'chai';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LocalApi } from '../../../src/cli/local-api.ts';
+import { CliError } from '../../../src/cli/exit-status.ts';
+import { GatewayError } from '../../../src/errors.ts';
+import { statusView } from '../../unit/cli/status-view.ts';
+import { crossdc, memoryIo } from './memory-io.ts';
+import { json, problem, ScriptedGateway, text } from './scripted-gateway.ts';
+
+const STATUS = 'GET /v1/status';
+
+describe('an operator command and its gateway', () => {
+  let gateway: ScriptedGateway;
+
+  beforeEach(async () => {
+    gateway = await ScriptedGateway.start();
+  });
+  afterEach(() => gateway.stop());
+
+  it('finds it by --url, and without that by CROSSDC_URL, whatever path it has before the API', async () => {
+    gateway.on(STATUS, json(200, statusView())).on('GET /dc1/v1/status', json(200, statusView()));
+    expect((await crossdc(['status'], memoryIo({ CROSSDC_URL: gateway.url }))).status).to.equal(0);
+    const env = { CROSSDC_URL: 'http://127.0.0.1:1' };
+    expect((await crossdc(['status', '--url', `${gateway.url}/dc1/`], memoryIo(env))).status).to.equal(0);
+  });
+
+  it('says with status 69 which URL nobody answers at, who gave it, and what to do', async () => {
+    await gateway.stop();
+    const commands = [
+      ['status'],
+      ['events'],
+      ['events', '--follow'],
+      ['status', '--watch'],
+      ['shutdown'],
+      ['deliver', 'dc2'],
+      ['return', 'dc2'],
+      ['snapshots', 'list'],
+      ['snapshots', 'get', 'o'],
+      ['snapshots', 'delete', 'o'],
+      ['snapshots', 'request'],
+    ];
+    for (const argv of commands) {
+      const { status, out, err } = await crossdc([...argv, '--url', gateway.url]);
+      expect({ status, out }, argv.join(' ')).to.deep.equal({ status: 69, out: '' });
+      expect(err).to.equal(
+        `crossdc: no gateway answers at ${gateway.url} (--url): connection refused. Is it running? ` +
+          'Start it with "crossdc run --config FILE", or name another with --url URL or CROSSDC_URL.\n',
+      );
+    }
+  });
+
+  for (const [what, answer] of [
+    ['a web page', text(200, '<html>hello</html>', { 'content-type': 'text/html' })],
+    ['the error page of a proxy', text(502, '<html>bad gateway</html>')],
+    ['JSON of something else', json(200, { hello: 'world' })],
+    ['a JSON list', json(200, [])],
+    ['an error in JSON of something else', json(404, { error: 'no such page' })],
+  ] as const) {
+    it(`says with status 69 that ${what} is no gateway's`, async () => {
+      gateway.on(STATUS, answer);
+      const { status, out, err } = await crossdc(['status', '--url', gateway.url]);
+      expect({ status, out }).to.deep.equal({ status: 69, out: '' });
+      expect(err).to.match(/^crossdc: what answers at http:\/\/127\.0\.0\.1:\d+ \(--url\) is no gateway: .*\n$/);
+    });
+  }
+
+  it('says that what speaks no HTTP is no gateway', async () => {
+    const server = createServer((socket) => socket.end('SSH-2.0-OpenSSH\r\n'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { status, err } = await crossdc([
+      'status',
+      '--url',
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ]);
+    server.close();
+    expect(status).to.equal(69);
+    expect(err).to.contain('is no gateway: the answer is no HTTP');
+  });
+
+  it('shows a problem with its title, its detail and its field, and ends with status 1', async () => {
+    gateway.on(STATUS, problem(new GatewayError('bad-request', 'may not be \u001b[2J that', { field: 'workload' })));
+    expect(await crossdc(['status', '--url', gateway.url])).to.deep.equal({
+      status: 1,
+      out: '',
+      err: 'crossdc: The request is not valid: may not be \\u{1b}[2J that (field workload)\n',
+    });
+  });
+
+  it('says how to give the token when one is wanted', async () => {
+    gateway.on(STATUS, problem(new GatewayError('unauthorized', 'No token came.')));
+    const { status, err } = await crossdc(['status', '--url', gateway.url]);
+    expect(status).to.equal(1);
+    expect(err).to.equal(
+      'crossdc: A valid token is required: No token came. Give it by CROSSDC_TOKEN or --token-file FILE.\n',
+    );
+  });
+
+  it('does not wait for ever for one that takes the connection and says nothing', async () => {
+    gateway.on(STATUS, () => undefined);
+    const api = new LocalApi({ url: new URL(gateway.url), source: 'test', token: undefined });
+    const failure = await api.json({ path: '/v1/status', idleMs: 30 }).catch((error: unknown) => error);
+    expect(failure).to.be.instanceOf(CliError).with.property('status', 69);
+    expect(failure).to.have.property('message').that.contains('nothing came for 0.03 s');
+  });
+
+  it('says that an answer broke off', async () => {
+    gateway.on(STATUS, (response) => {
+      response.writeHead(200, { 'content-length': '1000' });
+      response.write('{"a":', () => response.destroy());
+    });
+    const { status, err } = await crossdc(['status', '--url', gateway.url]);
+    expect(status).to.equal(69);
+    expect(err).to.contain('the answer broke off');
+  });
+});
+
+describe('the token', () => {
+  let gateway: ScriptedGateway;
+  let folder: string;
+
+  beforeEach(async () => {
+    gateway = await ScriptedGateway.start();
+    gateway.on(STATUS, json(200, statusView()));
+    folder = await mkdtemp(join(tmpdir(), 'crossdc-cli-'));
+  });
+  afterEach(async () => {
+    await gateway.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('is sent from CROSSDC_TOKEN, and stronger from --token-file, without the newline at its end', async () => {
+    const file = join(folder, 'token');
+    await writeFile(file, 'from-file\n');
+    await crossdc(['status', '--url', gateway.url], memoryIo({ CROSSDC_TOKEN: 'from-env' }));
+    await crossdc(['status', '--url', gateway.url, '--token-file', file], memoryIo({ CROSSDC_TOKEN: 'from-env' }));
+    await crossdc(['status', '--url', gateway.url]);
+    expect(gateway.seen.map(({ headers }) => headers.authorization)).to.deep.equal([
+      'Bearer from-env',
+      'Bearer from-file',
+      undefined,
+    ]);
+  });
+
+  it('is refused without being shown when it cannot stand in a header, is empty or cannot be read', async () => {
+    const file = join(folder, 'token');
+    await writeFile(file, '');
+    for (const [argv, env] of [
+      [[], { CROSSDC_TOKEN: 'hush hush' }],
+      [['--token-file', file], {}],
+      [['--token-file', join(folder, 'none')], {}],
+    ] as const) {
+      const { status, err } = await crossdc(['status', '--url', gateway.url, ...argv], memoryIo({ ...env }));
+      expect(status).to.equal(2);
+      expect(err)
+        .to.match(/^crossdc: .*\n$/)
+        .and.not.to.contain('hush');
+    }
+    expect(gateway.seen).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,111 @@
+import type { GatewaySettings } from '../../src/ports/settings.ts';
+import type { Rules } from '../../src/services/rules.ts';
+import { SimWorld } from './sim-world.ts';
+import type { SimGateway } from './sim-gateway.ts';
+import { SeededRandom } from './world/random.ts';
+
+export interface ChaosOptions {
+  readonly seed: number;
+  readonly rules?: Rules;
+  readonly names?: readonly string[];
+  readonly settings?: Partial<GatewaySettings>;
+}
+
+const ORIGINS = ['orders', 'audit', 'stock'] as const;
+const CHAOS_MS = 30_000;
+/** Two intervals, and as long as a start from a slow disk takes. */
+const SEEN_MS = 2000 + 500;
+/** Longer than the longest back-off of a transfer, and than the time in which a repeat reaches the application. */
+const QUIET_MS = 32_000;
+
+type Fault = (world: SimWorld, gateway: SimGateway, random: SeededRandom) => void;
+
+/** What can happen, and how often in comparison. */
+const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
+  [10, (_world, gateway, random) => gateway.application.post(random.pick(ORIGINS))],
+  [1, (_world, gateway, random) => gateway.application.withdraw(random.pick(ORIGINS))],
+  [2, (world, gateway) => world.network.cut(gateway.name, otherOf(world, gateway).name)],
+  [3, (world, gateway) => world.network.change(gateway.name, otherOf(world, gateway).name, { isCut: true })],
+  [4, (world, gateway, random) => heal(world, gateway, random)],
+  [2, (world, gateway, random) => roughen(world, gateway, random)],
+  [1, (world, gateway, random) => world.network.change(gateway.name, otherOf(world, gateway).name, { breakAtByte: random.int(0, 200) })],
+  [1, (world, gateway) => world.network.change(gateway.name, otherOf(world, gateway).name, { corruption: 0.5 })],
+  [2, (_world, gateway) => gateway.kill()],
+  [6, (_world, gateway) => gateway.start()],
+  [2, (_world, gateway) => gateway.stop()],
+  [5, (_world, gateway) => gateway.resume()],
+  [1, (_world, gateway, random) => gateway.skew.jump(random.pick([-3_600_000, 3_600_000]))],
+  [1, (_world, gateway, random) => gateway.failDisk(random.pick(['store-full', 'store-unavailable']))],
+  [2, (_world, gateway) => gateway.failDisk(null)],
+  [1, (_world, gateway, random) => Object.assign(gateway.pace, { latencyMs: random.int(0, 20), jitterMs: random.int(0, 100) })],
+];
+
+/** A run of random faults, then peace, then judgement: one seed, one story. */
+export async function runChaos(options: ChaosOptions): Promise<SimWorld> {
+  const settings = { ...drawSettings(new SeededRandom(options.seed)), ...options.settings };
+  const world = new SimWorld({ ...options, settings });
+  const { random } = world;
+  await world.begin();
+  const end = world.timeline.now + CHAOS_MS;
+  while (world.timeline.now < end) {
+    draw(random)(world, random.pick(world.gateways), random);
+    await world.run(random.int(1, 1500));
+  }
+  world.healAll();
+  await world.run(SEEN_MS);
+  world.checkAllSeen();
+  await world.run(QUIET_MS);
+  world.checkSettled();
+  return world;
+}
+
+/** What operators may have configured; every seed its own. */
+function drawSettings(random: SeededRandom): Partial<GatewaySettings> {
+  return {
+    missesAllowed: random.pick([1, 2, 3, 4]),
+    snapshotHistory: random.pick([0, 1, 3]),
+    parallelTransfers: random.pick([1, 2]),
+    returnAtStartup: random.chance(0.3),
+    retainHeldAtStartup: random.chance(0.8),
+  };
+}
+
+function draw(random: SeededRandom): Fault {
+  const whole = FAULTS.reduce((sum, [weight]) => sum + weight, 0);
+  let at = random.int(1, whole);
+  for (const [weight, fault] of FAULTS) {
+    at -= weight;
+    if (at <= 0) return fault;
+  }
+  throw new Error('the weights do not add up');
+}
+
+function otherOf(world: SimWorld, gateway: SimGateway): SimGateway {
+  return world.random.pick(world.gateways.filter((other) => other !== gateway));
+}
+
+/** Heals one line; two intervals later both ends must see each other, if nothing happened to them meanwhile. */
+function heal(world: SimWorld, gateway: SimGateway, random: SeededRandom): void {
+  const other = otherOf(world, gateway);
+  world.network.heal(gateway.name, other.name);
+  const { life } = gateway;
+  const { life: otherLife } = other;
+  const isQuiet = (): boolean => gateway.life === life && other.life === otherLife && gateway.isRunning && other.isRunning;
+  if (!isQuiet() || !random.chance(0.7)) return;
+  const { changes } = world.network;
+  const healedAt = world.timeline.now;
+  world.timeline.after(2 * gateway.settings.heartbeatIntervalMs + 10, null, () => {
+    const wasStopped = gateway.stoppedMsSince(healedAt) + other.stoppedMsSince(healedAt) > 0;
+    if (isQuiet() && !wasStopped && world.network.changes === changes) world.oracle.checkSeen(gateway.name, other.name);
+  });
+}
+
+function roughen(world: SimWorld, gateway: SimGateway, random: SeededRandom): void {
+  world.network.between(gateway.name, otherOf(world, gateway).name, {
+    loss: random.between(0, 0.5),
+    latencyMs: random.int(1, 150),
+    jitterMs: random.int(0, 300),
+    duplicates: random.between(0, 0.3),
+    bytesPerMs: random.pick([0.1, 1, 10_000]),
+  });
+}

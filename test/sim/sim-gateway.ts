@@ -1,0 +1,218 @@
+import type { GatewayEvent } from '../../src/core/events.ts';
+import type { PeerState } from '../../src/core/peer-health.ts';
+import type { StoredSnapshot } from '../../src/core/snapshot.ts';
+import { GatewayError } from '../../src/errors.ts';
+import type { MessageOutcome } from '../../src/ports/peer-transport.ts';
+import type { GatewaySettings } from '../../src/ports/settings.ts';
+import { assembleGateway, type Gateway } from '../../src/services/assemble.ts';
+import type { Rules } from '../../src/services/rules.ts';
+import { MemoryDisk, type DiskFailure } from '../support/memory-disk.ts';
+import { MemoryEventLog } from '../support/memory-event-log.ts';
+import { MemoryRecords } from '../support/memory-records.ts';
+import { MemorySnapshotStore } from '../support/memory-snapshot-store.ts';
+import { SimApplication } from './sim-application.ts';
+import { PORT, TIMEOUTS, simSettings } from './sim-settings.ts';
+import { watchingLog, watchingTelemetry } from './sim-telemetry.ts';
+import { Life } from './world/life.ts';
+import type { SeededRandom } from './world/random.ts';
+import { VirtualClock, WallSkew } from './world/virtual-clock.ts';
+import { pace, type DiskPace } from './world/virtual-disk.ts';
+import type { VirtualNetwork } from './world/virtual-network.ts';
+import { VirtualTransport } from './world/virtual-transport.ts';
+
+/** Who looks on, and judges. */
+export interface Observer {
+  /** A run has begun: its listener is open. */
+  started(gateway: SimGateway): void;
+  transition(gateway: SimGateway, peer: string, to: PeerState): void;
+  event(gateway: SimGateway, event: GatewayEvent): void;
+  defect(gateway: SimGateway, what: string): void;
+  /** A heartbeat that arrived and was answered. */
+  heard(gateway: SimGateway, beat: { from: string; incarnation: number; count: number; isCritical: boolean }): void;
+  /** How a heartbeat of ours ended. */
+  sent(gateway: SimGateway, machine: string, outcome: MessageOutcome): void;
+}
+
+export interface SimGatewayOptions {
+  readonly network: VirtualNetwork;
+  readonly random: SeededRandom;
+  readonly observer: Observer;
+  readonly peers: readonly string[];
+  readonly settings?: Partial<GatewaySettings>;
+  readonly rules?: Rules;
+}
+
+/** A machine with a disk and a wrong clock, on which the real services run as one process after the other. */
+export class SimGateway {
+  readonly name: string;
+  readonly settings: GatewaySettings;
+  readonly disk = new MemoryDisk();
+  readonly skew = new WallSkew();
+  readonly pace: DiskPace = { latencyMs: 0, jitterMs: 0 };
+  readonly counts = new Map<string, number>();
+  readonly application: SimApplication;
+  readonly #options: SimGatewayOptions;
+  #life: Life | null = null;
+  #gateway: Gateway | null = null;
+  #clock: VirtualClock | null = null;
+  #stoppedAt: number | null = null;
+  #isDiskFailing = false;
+  /** The stops of the present run that are over. */
+  #stops: { from: number; to: number }[] = [];
+  listeningSince = 0;
+
+  constructor(name: string, options: SimGatewayOptions) {
+    this.name = name;
+    this.#options = options;
+    this.settings = simSettings(name, options.peers, options.settings);
+    this.application = new SimApplication(this, options.random.fork());
+  }
+
+  /** The running gateway; null while none runs or while it is still starting. */
+  get gateway(): Gateway | null {
+    return this.#life?.state === 'ended' ? null : this.#gateway;
+  }
+
+  get clock(): VirtualClock {
+    if (this.#clock === null) throw new Error(`${this.name} was never started`);
+    return this.#clock;
+  }
+
+  get life(): Life | null {
+    return this.#life;
+  }
+
+  get isRunning(): boolean {
+    return this.#life?.state === 'running' && this.#gateway !== null;
+  }
+
+  /** Begins a run; it listens as soon as its records are read. */
+  start(): void {
+    if (this.#life !== null && this.#life.state !== 'ended') return;
+    const life = new Life(this.#options.network.timeline);
+    this.#life = life;
+    this.#gateway = null;
+    this.#stops = [];
+    this.#stoppedAt = null;
+    this.#assemble(life).catch((error: unknown) => {
+      if (life.state === 'ended') return;
+      // A process that cannot read or write its own state ends, and is started again by whoever watches over it.
+      if (error instanceof GatewayError && this.#isDiskFailing) this.kill();
+      else this.#options.observer.defect(this, `it cannot start: ${String(error)}`);
+    });
+  }
+
+  async #assemble(life: Life): Promise<void> {
+    const { network, random, observer, rules } = this.#options;
+    const { timeline } = network;
+    const { disk, skew, settings, name } = this;
+    const clock = new VirtualClock(timeline, life, { skew, originMs: random.int(0, 1_000_000) });
+    this.#clock = clock;
+    pace(disk, life, { timeline, random, pace: this.pace });
+    const watch = {
+      onTransition: (peer: string, to: PeerState) => observer.transition(this, peer, to),
+      onEvent: (event: GatewayEvent) => observer.event(this, event),
+      onDefect: (what: string) => observer.defect(this, what),
+    };
+    const store = (of: string): MemorySnapshotStore => new MemorySnapshotStore({ disk, name: of, wallMs: () => clock.wallMs() });
+    const transport = new VirtualTransport({ network, life, from: name, ...TIMEOUTS });
+    const gateway = await assembleGateway(
+      {
+        clock,
+        random: random.fork().next,
+        log: watchingLog(watch),
+        telemetry: watchingTelemetry(watch, this.counts),
+        records: new MemoryRecords({ disk }),
+        eventLog: new MemoryEventLog({ disk }),
+        stores: { outgoing: store('outgoing'), held: store('held'), returned: store('returned') },
+        transport: {
+          sendMessage: async (machine, message, signal) => {
+            const outcome = await transport.sendMessage(machine, message, signal);
+            observer.sent(this, machine, outcome);
+            return outcome;
+          },
+          sendSnapshot: (machine, envelope, content, signal) => transport.sendSnapshot(machine, envelope, content, signal),
+          inventory: (machine, dataCenter, signal) => transport.inventory(machine, dataCenter, signal),
+          close: () => transport.close(),
+        },
+        commandRunner: { run: () => Promise.resolve({ outcome: 'succeeded', exitStatus: 0, detail: '' }) },
+        webhook: null,
+        healthProbe: null,
+        schedule: null,
+        ...(rules === undefined ? {} : { rules }),
+      },
+      settings,
+    );
+    this.#gateway = gateway;
+    this.listeningSince = timeline.now;
+    const { inbox } = gateway;
+    network.listen(`${name}:${PORT}`, {
+      life,
+      inbox: {
+        receiveMessage: async (message, from) => {
+          const answer = await inbox.receiveMessage(message, from);
+          if (message.heartbeatMsgType === 1) {
+            const { dataCenterOrigin, incarnation, heartbeatCnt, application } = message;
+            observer.heard(this, { from: dataCenterOrigin, incarnation, count: heartbeatCnt, isCritical: application.status === 'critical' });
+          }
+          return answer;
+        },
+        receiveSnapshot: (envelope, content, signal) => inbox.receiveSnapshot(envelope, content, signal),
+        inventory: (dataCenter) => inbox.inventory(dataCenter),
+        rejected: (reason, detail, from) => inbox.rejected(reason, detail, from),
+      },
+    });
+    gateway.start(clock.now());
+    observer.started(this);
+    this.application.connect(gateway, clock);
+  }
+
+  /** Every change on the disk fails from now on; null: it works again. */
+  failDisk(how: DiskFailure | null): void {
+    this.#isDiskFailing = how !== null;
+    this.disk.failAll(how);
+  }
+
+  /** SIGKILL. */
+  kill(): void {
+    this.#life?.end();
+    this.#gateway = null;
+  }
+
+  /** SIGSTOP. */
+  stop(): void {
+    if (this.#life?.state !== 'running') return;
+    this.#life.stop();
+    this.#stoppedAt = this.#options.network.timeline.now;
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    if (this.#stoppedAt === null || this.#life?.state !== 'stopped') return;
+    this.#life.resume();
+    this.#stops.push({ from: this.#stoppedAt, to: this.#options.network.timeline.now });
+    this.#stoppedAt = null;
+  }
+
+  /** The stops of this run, as far as they lie after `since`: how long each was, and how much of it lies there. */
+  stopsSince(since: number): { wholeMs: number; ms: number }[] {
+    return this.#stops
+      .filter(({ to }) => to > since)
+      .map(({ from, to }) => ({ wholeMs: to - from, ms: to - Math.max(from, since) }));
+  }
+
+  stoppedMsSince(since: number): number {
+    return this.stopsSince(since).reduce((sum, stop) => sum + stop.ms, 0);
+  }
+
+  /** Everything that the disk has, of all stores. */
+  rows(store: 'outgoing' | 'held' | 'returned'): StoredSnapshot[] {
+    const keys = this.disk.snapshots.get(store)?.values() ?? [];
+    return [...keys].flatMap((versions) => [...versions.values()].map((stored) => stored.row));
+  }
+
+  /** What it believes of a peer. */
+  stateOf(peer: string): PeerState | null {
+    return this.gateway?.telemetrySource.peers().find((row) => row.peer === peer)?.state ?? null;
+  }
+}

@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { parseServerSentEvents } from '../../src/cli/sse.ts';
+import type { EventType, GatewayEvent } from '../../src/core/events.ts';
+import { Seen } from './seen.ts';
+
+export type EventOf<T extends EventType> = Extract<GatewayEvent, { type: T }>;
+
+export interface SeenEvent<T extends EventType = EventType> {
+  /** null: said again, or not from the log. */
+  readonly id: number | null;
+  readonly data: EventOf<T>;
+  /** `performance.now()` when it came. */
+  readonly at: number;
+}
+
+/** A subscriber of one gateway's event stream that resumes after each restart, as an application would. */
+export class EventReader {
+  readonly #seen = new Seen<SeenEvent>();
+  #lastId = 0;
+  #request: ClientRequest | undefined;
+
+  get all(): readonly SeenEvent[] {
+    return this.#seen.all;
+  }
+
+  /** Where the next event will be: what comes later is asked for from here. */
+  get mark(): number {
+    return this.#seen.all.length;
+  }
+
+  /** Those of the types that came since the mark, as one line each, for comparing whole stories. */
+  types(from = 0, ...only: readonly EventType[]): EventType[] {
+    const types = this.#seen.all.slice(from).map((event) => event.data.type);
+    return only.length === 0 ? types : types.filter((type) => only.includes(type));
+  }
+
+  of<T extends EventType>(type: T, from = 0): SeenEvent<T>[] {
+    return this.#seen.all.slice(from).filter((event): event is SeenEvent<T> => event.data.type === type);
+  }
+
+  /** Resolves when the stream is open; reading goes on beside, until the gateway ends it. */
+  async connect(url: string): Promise<void> {
+    const headers = { accept: 'text/event-stream', 'last-event-id': String(this.#lastId) };
+    this.#request = request(`${url}/v1/events`, { headers, agent: false });
+    this.#request.end();
+    const [response] = (await once(this.#request, 'response')) as [IncomingMessage];
+    if (response.statusCode !== 200) throw new Error(`the event stream was answered ${response.statusCode ?? 0}`);
+    this.#request.on('error', () => undefined);
+    void this.#read(response);
+  }
+
+  close(): void {
+    this.#request?.destroy();
+  }
+
+  /** The first such event from the mark on, also one that came already. */
+  async until<T extends EventType>(
+    type: T,
+    where: (event: EventOf<T>, seen: SeenEvent) => boolean = () => true,
+    from = 0,
+  ): Promise<SeenEvent<T>> {
+    const fits = (seen: SeenEvent): boolean => seen.data.type === type && where(seen.data as EventOf<T>, seen);
+    return (await this.#seen.until(`the event ${type}`, fits, from)) as SeenEvent<T>;
+  }
+
+  /** Lets time pass in which none of these may come. */
+  async noneFor(ms: number, types: readonly EventType[], from = this.mark): Promise<void> {
+    await this.#seen.noneFor(ms, types.join(' or '), (seen) => types.includes(seen.data.type), from);
+  }
+
+  async #read(response: IncomingMessage): Promise<void> {
+    try {
+      for await (const message of parseServerSentEvents(response as AsyncIterable<Buffer>)) {
+        const id = message.id === null ? null : Number(message.id);
+        this.#lastId = id ?? this.#lastId;
+        this.#seen.add({ id, data: JSON.parse(message.data) as GatewayEvent, at: performance.now() });
+      }
+    } catch {
+      // The gateway is gone; whoever waits for an event finds out by its own bound, or by the exit.
+    }
+  }
+}

@@ -1,0 +1,252 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Delivery } from '../../src/core/delivery.ts';
+import type { HeldView, PeerView, StatusView } from '../../src/ports/gateway-api.ts';
+import { EventReader } from './event-reader.ts';
+import { httpCall, type HttpAnswer, type HttpCall } from './http-call.ts';
+import { assertMatchesOpenApi } from './openapi.ts';
+import { ensureBuilt, LEASH, PROGRAM } from './program.ts';
+import { late, PATIENCE_MS, Seen, untilShown } from './seen.ts';
+
+export type Keys = Readonly<Record<string, string | number | boolean>>;
+
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly [fact: string]: unknown;
+}
+
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Site {
+  readonly name: string;
+  /** A folder of the test's own. */
+  readonly folder: string;
+  readonly peerPort: number;
+  readonly localPort: number;
+}
+
+/** A gateway as an operator runs it: the compiled program with a configuration file, in a process of its own. */
+export class GatewayProcess {
+  readonly site: Site;
+  /** The configuration; a change counts from the next start on. */
+  keys: Record<string, string | number | boolean>;
+  environment: Readonly<Record<string, string>> = {};
+  /** What the program is started through, such as faketime; nothing by itself. */
+  wrapper: readonly string[] = [];
+  /** Everything that was ever logged, over all runs. */
+  readonly log = new Seen<LogLine>();
+  readonly events = new EventReader();
+  /** What it wrote that is no log line: the problems of a configuration. */
+  readonly plainLines: string[] = [];
+  #child: ChildProcess | undefined;
+  #ended: Promise<Ended> | undefined;
+
+  constructor(site: Site, keys: Keys) {
+    this.site = site;
+    this.keys = { ...keys };
+  }
+
+  get name(): string {
+    return this.site.name;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.site.localPort}`;
+  }
+
+  get peerUrl(): string {
+    return `http://127.0.0.1:${this.site.peerPort}`;
+  }
+
+  get stateFolder(): string {
+    return join(this.site.folder, this.name);
+  }
+
+  get configFile(): string {
+    return join(this.site.folder, `${this.name}.conf`);
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error(`the gateway of ${this.name} does not run`);
+    return pid;
+  }
+
+  /** Resolves when the gateway runs and its events are being read. @throws Error when it ends instead */
+  async start(): Promise<void> {
+    const from = this.log.all.length;
+    this.spawn();
+    const ended = this.ended.then((end) => {
+      const said = [...this.log.all.slice(from).map((line) => JSON.stringify(line)), ...this.plainLines].join('\n');
+      throw new Error(`the gateway of ${this.name} ended at once (${JSON.stringify(end)}):\n${said}`);
+    });
+    await Promise.race([this.untilLogged('the gateway runs', from), ended]);
+    ended.catch(() => undefined);
+    await this.events.connect(this.url);
+  }
+
+  /** Starts the process and waits for nothing. */
+  spawn(): void {
+    ensureBuilt();
+    this.writeConfig();
+    const [program, ...args] = [...this.wrapper, process.execPath, '--import', LEASH, PROGRAM, 'run', '--config', this.configFile];
+    const child = spawn(program!, args, { env: { ...ownEnvironment(), ...this.environment }, stdio: ['pipe', 'ignore', 'pipe'] });
+    this.#child = child;
+    child.stdin.on('error', () => undefined);
+    const lines = createInterface({ input: child.stderr });
+    lines.on('line', (line) => this.#take(line));
+    this.#ended = once(child, 'close').then(([status, signal]) => ({ status, signal }) as Ended);
+  }
+
+  writeConfig(): void {
+    const { name, peerPort, localPort } = this.site;
+    const keys = { localDataCenterName: name, crossDCHttpPort: peerPort, localApiPort: localPort, stateDirectory: this.stateFolder };
+    const text = Object.entries({ ...keys, ...this.keys }).map(([key, value]) => `${key}=${value}\n`);
+    mkdirSync(this.site.folder, { recursive: true });
+    writeFileSync(this.configFile, text.join(''));
+  }
+
+  /** How the present run ended, or will. */
+  get ended(): Promise<Ended> {
+    if (this.#ended === undefined) throw new Error(`the gateway of ${this.name} was never started`);
+    return this.#ended;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Dead at once, with no chance to say goodbye. */
+  async kill9(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.ended;
+    this.events.close();
+  }
+
+  /** @throws Error when it does not end within the bound */
+  async stop(signal: NodeJS.Signals = 'SIGTERM', withinMs = PATIENCE_MS): Promise<Ended> {
+    this.signal(signal);
+    return this.untilEnded(withinMs);
+  }
+
+  async untilEnded(withinMs = PATIENCE_MS): Promise<Ended> {
+    const over = new AbortController();
+    try {
+      return await Promise.race([this.ended, late(`the end of the gateway of ${this.name}`, withinMs, over.signal)]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Whatever state it is in, stopped ones too. */
+  async dispose(): Promise<void> {
+    this.events.close();
+    if (this.#child === undefined) return;
+    this.signal('SIGKILL');
+    await this.ended;
+  }
+
+  untilLogged(msg: string, from = 0, where: (line: LogLine) => boolean = () => true): Promise<LogLine> {
+    return this.log.until(`the log line "${msg}"`, (line) => line.msg === msg && where(line), from);
+  }
+
+  logged(msg: string, where: (line: LogLine) => boolean = () => true): LogLine[] {
+    return this.log.all.filter((line) => line.msg === msg && where(line));
+  }
+
+  /** One request to the local API; every answer is held against the OpenAPI description. */
+  async api(path: string, call: HttpCall = {}): Promise<HttpAnswer> {
+    const answer = await httpCall(this.url + path, call);
+    const contentType = answer.headers['content-type'] ?? null;
+    const isJson = contentType !== null && /json/.test(contentType);
+    const body = isJson && answer.body.length > 0 ? answer.json<unknown>() : answer.body;
+    assertMatchesOpenApi({ method: call.method ?? 'GET', path, status: answer.status, contentType, body });
+    return answer;
+  }
+
+  async #read<T>(path: string): Promise<T> {
+    const answer = await this.api(path);
+    if (answer.status !== 200) throw new Error(`${path} was answered ${answer.status}: ${answer.body.toString()}`);
+    return answer.json<T>();
+  }
+
+  status(): Promise<StatusView> {
+    return this.#read('/v1/status');
+  }
+
+  async peer(name: string): Promise<PeerView> {
+    const { peers } = await this.status();
+    const found = peers.find((peer) => peer.name === name);
+    if (found === undefined) throw new Error(`${this.name} has no peer ${name}, but ${peers.map((peer) => peer.name).join()}`);
+    return found;
+  }
+
+  held(from: string): Promise<HeldView[]> {
+    return this.#read(`/v1/peers/${from}/snapshots`);
+  }
+
+  history(from: string): Promise<HeldView[]> {
+    return this.#read(`/v1/peers/${from}/snapshots?history=true`);
+  }
+
+  deliveries(): Promise<Delivery[]> {
+    return this.#read('/v1/deliveries');
+  }
+
+  async put(origin: string, body: Uint8Array | string, query = ''): Promise<HttpAnswer> {
+    return this.api(`/v1/snapshots/${encodeURIComponent(origin)}${query}`, { method: 'PUT', body });
+  }
+
+  /** Posts a snapshot and waits until every peer that is up has it. @returns its version */
+  async putReplicated(origin: string, body: Uint8Array | string): Promise<number> {
+    const answer = await this.put(origin, body, '?wait=replicated&timeout=20');
+    if (answer.status !== 200) throw new Error(`${origin} was answered ${answer.status}: ${answer.body.toString()}`);
+    return answer.json<{ version: number }>().version;
+  }
+
+  async message(msg: 'OrderlyShutdown' | 'SendMeDataFromSnapshotFiles'): Promise<HttpAnswer> {
+    return this.api('/v1/messages', { method: 'POST', json: { msg } });
+  }
+
+  /** The sum over all series of a metric whose labels are as given. @throws Error when there is none */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const text = (await this.api('/metrics')).body.toString();
+    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    const series = text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+      .filter((line) => wanted.every((label) => line.includes(label)));
+    if (series.length === 0) throw new Error(`${this.name} shows no metric ${name}{${wanted.join()}}`);
+    return series.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  /** What a gateway shows and does not announce. */
+  untilPeer(name: string, what: string, fits: (peer: PeerView) => boolean, withinMs = PATIENCE_MS): Promise<PeerView> {
+    const probe = async (): Promise<PeerView | undefined> => {
+      const peer = (await this.status()).peers.find((one) => one.name === name);
+      return peer !== undefined && fits(peer) ? peer : undefined;
+    };
+    return untilShown(`${this.name} sees ${name} ${what}`, probe, withinMs);
+  }
+
+  #take(line: string): void {
+    if (!line.startsWith('{')) this.plainLines.push(line);
+    else this.log.add(JSON.parse(line) as LogLine);
+  }
+}
+
+/** What the shell has set for a gateway of its own must not reach the tests'. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CROSSDC_')));
+}

@@ -1,0 +1,31 @@
+import { Registry } from 'prom-client';
+import { createTelemetry, type PrometheusTelemetry } from '../../src/metrics/telemetry.ts';
+import type { TelemetrySource } from '../../src/ports/telemetry.ts';
+
+export type SampledPeer = ReturnType<TelemetrySource['peers']>[number];
+
+/** A peer that is up, has everything and was heard lately; a test changes what it is about. */
+export function sampledPeer(changes: Partial<SampledPeer> = {}): SampledPeer {
+  return {
+    peer: 'dc2',
+    state: 'up',
+    lastHeartbeatMs: 1_700_000_000_500,
+    hearsUs: true,
+    pending: 0,
+    lagSeconds: 0,
+    heldSnapshots: 2,
+    heldBytes: 4096,
+    heldNewestMs: 1_700_000_000_000,
+    incarnations: 1,
+    ...changes,
+  };
+}
+
+/** Telemetry over a source that a test can change between two scrapes. */
+export function telemetryOver(state: { peers: readonly SampledPeer[]; open: number } | null): PrometheusTelemetry {
+  return createTelemetry({
+    registry: new Registry(),
+    version: '1.2.3',
+    source: () => (state === null ? null : { peers: () => state.peers, deliveriesOpen: () => state.open }),
+  });
+}

@@ -1,0 +1,37 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { LONGEST_SEGMENT, pathSegment } from '../../../../src/adapters/file/path-segment.ts';
+
+const text = fc.string({ unit: 'binary', maxLength: 260 }).filter((each) => each.isWellFormed());
+
+describe('The folder name of an origin', () => {
+  it('is the origin itself where that is harmless', () => {
+    for (const origin of ['orders', 'a.b_c-9', 'A', '0', 'x'.repeat(200), 'a..b'])
+      expect(pathSegment(origin)).to.equal(origin);
+  });
+
+  it('has nothing that means something to a file system', () => {
+    expect(pathSegment('../x')).to.equal('%2E.%2Fx');
+    expect(pathSegment('..')).to.equal('%2E.');
+    expect(pathSegment('.tmp')).to.equal('%2Etmp');
+    expect(pathSegment('%2e')).to.equal('%252e');
+    expect(pathSegment('~')).to.equal('%7E');
+    expect(pathSegment('ü')).to.equal('%C3%BC');
+    fc.assert(
+      fc.property(text, (origin) => /^[A-Za-z0-9_%-][A-Za-z0-9._%~-]*$/.test(pathSegment(origin)) || origin === ''),
+    );
+  });
+
+  it('never has more than 200 characters', () => {
+    fc.assert(fc.property(text, (origin) => pathSegment(origin).length <= LONGEST_SEGMENT));
+    expect(pathSegment('😀'.repeat(50))).to.match(/^(%[0-9A-F]{2})+~[0-9a-f]{64}$/);
+  });
+
+  it('is another one for another origin, also where it was cut', () => {
+    fc.assert(fc.property(text, text, (a, b) => a === b || pathSegment(a) !== pathSegment(b)));
+    const cut = pathSegment(`${'ü'.repeat(99)}a`);
+    expect(pathSegment(`${'ü'.repeat(99)}b`)).to.not.equal(cut);
+    // A text that is spelled like a cut name is not taken for it.
+    expect(pathSegment(cut)).to.not.equal(cut);
+  });
+});

@@ -1,0 +1,96 @@
+import { expect } from 'chai';
+import { createHash } from 'node:crypto';
+import { booksTable, ordersIn, sameBooks } from '../../../../src/cli/demo/books-text.ts';
+import { BOOKS, OrderBooks } from '../../../../src/cli/demo/order-books.ts';
+import { configText } from '../../../../src/cli/demo/settings.ts';
+import { timelineLine } from '../../../../src/cli/demo/timeline.ts';
+import { loadConfig } from '../../../../src/config/load.ts';
+
+function traded(dataCenter: string, orders: number): OrderBooks {
+  const books = new OrderBooks(dataCenter);
+  for (let placed = 0; placed < orders; placed += 1) books.place();
+  return books;
+}
+
+describe("the demo's order books", () => {
+  it('have the digest of their snapshot as the checksum of their state', () => {
+    const books = traded('dc1', 10);
+    for (const { book, sha256 } of books.summaries()) {
+      expect(createHash('sha256').update(books.snapshot(book)).digest('hex')).to.equal(sha256);
+    }
+    expect(ordersIn(books.summaries())).to.equal(10);
+  });
+
+  it('are the same in the other data centre once every snapshot was absorbed, in any order and twice', () => {
+    const home = traded('dc1', 31);
+    const away = traded('dc2', 5);
+    const own = away.summaries();
+    for (const book of [...BOOKS].reverse()) away.absorb(home.snapshot(book));
+    away.absorb(home.snapshot(BOOKS[0]));
+    expect(
+      sameBooks(
+        away.summaries().filter(({ dataCenter }) => dataCenter === 'dc1'),
+        home.summaries(),
+      ),
+    ).to.equal(true);
+    expect(away.summaries().filter(({ dataCenter }) => dataCenter === 'dc2')).to.deep.equal(own);
+  });
+
+  it('go on after the last order that came back', () => {
+    const home = traded('dc1', 9);
+    const back = new OrderBooks('dc1');
+    for (const book of BOOKS) back.absorb(home.snapshot(book));
+    for (let placed = 0; placed < 3; placed += 1) back.place();
+    expect(ordersIn(back.summaries())).to.equal(12);
+  });
+
+  it('differ when one order does', () => {
+    expect(sameBooks(traded('dc1', 9).summaries(), traded('dc1', 10).summaries())).to.equal(false);
+    expect(sameBooks(traded('dc1', 9).summaries(), [])).to.equal(false);
+  });
+
+  it('refuse bytes that are no book, and are then as they were', () => {
+    const books = traded('dc1', 3);
+    const before = books.summaries();
+    for (const text of ['', 'null', '{}', '{"dataCenter":"dc1","book":"bonds","orders":[{"number":1}]}']) {
+      expect(() => books.absorb(Buffer.from(text)), text).to.throw();
+    }
+    expect(books.summaries()).to.deep.equal(before);
+  });
+
+  it('are shown with their totals', () => {
+    const [heading, ...rows] = booksTable([
+      { dataCenter: 'dc1', book: 'bonds', orders: 2, totalCents: 123_456_705, sha256: 'ab'.repeat(32) },
+    ]);
+    expect(heading).to.match(/^BOOK +ORDERS +TOTAL +CHECKSUM$/);
+    expect(rows).to.deep.equal(['dc1 bonds       2  1,234,567.05  abababababababab']);
+  });
+});
+
+describe("the demo's configuration", () => {
+  it('is accepted without a problem and without a warning', () => {
+    const sites = ['dc1', 'dc2'].map((name, index) => ({
+      name,
+      peerPort: 20_001 + index,
+      localPort: 20_101 + index,
+      stateDirectory: `/tmp/a b/${name}`,
+    }));
+    const text = configText(sites[0]!, sites[1]!);
+    const loaded = loadConfig({
+      configFile: '/x/dc1.conf',
+      readFile: (path) => (path === '/x/dc1.conf' ? text : missing()),
+    });
+    expect(loaded).to.include({ ok: true });
+    expect(loaded.warnings).to.deep.equal([]);
+  });
+});
+
+describe('the timeline', () => {
+  it('has the time to the millisecond', () => {
+    expect(timelineLine(1234.4, 'dc1', 'is up')).to.equal('    1.234 s  dc1   is up');
+  });
+});
+
+function missing(): never {
+  throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+}

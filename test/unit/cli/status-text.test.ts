@@ -1,0 +1,73 @@
+import { expect } from 'chai';
+import type { Paint } from '../../../src/cli/paint.ts';
+import { renderStatus } from '../../../src/cli/status-text.ts';
+import type { StatusView } from '../../../src/ports/gateway-api.ts';
+import { NOW, peerView, statusView } from './status-view.ts';
+
+const plain: Paint = (text) => text;
+const render = (status: StatusView, paint = plain): string => renderStatus(status, NOW, paint).join('\n');
+
+describe('the status for people', () => {
+  it('says who this is, then a line for each peer', () => {
+    expect(render(statusView())).to.equal(`\
+data centre       dc1
+application       orders, passing
+mode              active
+version           0.1.0
+started           2026-01-02T02:00:00.000Z, 1h5m ago
+incarnation       1767000000000
+store             file, ok
+outgoing          2 origins, 2.0 KiB, newest 10s ago, 1 pending
+open deliveries   0
+failover command  none
+
+PEER  STATE  SINCE  LAST-HEARTBEAT  HEARS-US  PENDING  HELD                IN-SYNC  BLOCKED-BY
+dc2   up      5m0s        0.5s ago  yes             0  3 origins, 4.0 KiB  yes      -`);
+  });
+
+  it('says why a peer is down, what holds us back, and the last error of each machine that does not answer', () => {
+    const peer = peerView({
+      state: 'down',
+      reason: 'refused',
+      hearsUs: false,
+      blockedBy: 'refused',
+      lastHeartbeatAt: null,
+      machines: [
+        { address: 'a:1', ok: true, lastError: 'long ago' },
+        { address: 'b:2', ok: false, lastError: '401 \u001b[2Jwrong name' },
+      ],
+    });
+    const text = render(statusView({ peers: [peer] }));
+    expect(text).to.match(/^dc2 +down \(refused\) +5m0s +never +no +0 .* refused$/m);
+    expect(text).to.contain('dc2 b:2: 401 \\u{1b}[2Jwrong name');
+    expect(text).not.to.contain('long ago');
+  });
+
+  it('says when two gateways run under one name', () => {
+    expect(render(statusView({ peers: [peerView({ incarnations: 2 })] }))).to.contain(
+      'dc2: 2 gateways run under this name',
+    );
+  });
+
+  it('says that the gateway is on its way out, was paused, and that the command gave up', () => {
+    const text = render(
+      statusView({
+        shuttingDown: true,
+        ownPauses: { count: 2, longestSeconds: 3.25, lastAt: '2026-01-02T03:04:00.000Z' },
+        failoverCommand: { state: 'gave-up' },
+        store: { kind: 'file', ok: false },
+      }),
+    );
+    expect(text).to.contain('dc1 (shutting down)');
+    expect(text).to.match(/^own pauses +2, longest 3.3 s, last 60s ago$/m);
+    expect(text).to.match(/^failover command +gave up$/m);
+    expect(text).to.match(/^store +file, failing$/m);
+  });
+
+  it('keeps its columns when it is painted', () => {
+    const paint: Paint = (text) => `\u001b[31m${text}\u001b[0m`;
+    // eslint-disable-next-line no-control-regex -- the colors are taken away again
+    const bare = render(statusView(), paint).replace(/\u001b\[[0-9;]*m/g, '');
+    expect(bare).to.equal(render(statusView()));
+  });
+});

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { configurationDocument } from '../../../src/config/document.ts';
+import { configHelp } from '../../../src/config/help.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { OPTION_KEYS, optionOf } from '../../../src/config/options.ts';
+import { SAMPLES, sampleFile } from '../../../src/config/sample.ts';
+import { configOf, loadGood, loadText } from './load-text.ts';
+
+const committed = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+const AGAIN = 'run npm run generate:config';
+const NOW = OPTION_KEYS.filter((key) => optionOf(key).availableFrom === 'now');
+
+describe('what is made from the table of options', () => {
+  for (const name of ['dc1', 'dc2'] as const) {
+    const text = sampleFile(SAMPLES[name]);
+
+    it(`is etc/${name}.conf as it is committed`, () => {
+      expect(committed(`etc/${name}.conf`), AGAIN).to.equal(text);
+    });
+
+    it(`is an etc/${name}.conf that loads without a problem or a warning, also from the disk`, () => {
+      const loaded = loadConfig({ configFile: new URL(`../../../etc/${name}.conf`, import.meta.url).pathname });
+      expect(loaded).to.deep.include({ ok: true, warnings: [], notices: [] });
+    });
+
+    it(`is an etc/${name}.conf with every key once`, () => {
+      const keys = [...text.matchAll(/^#?([A-Za-z]+)=/gm)].map(([, key]) => key);
+      expect(keys).to.have.members([
+        ...OPTION_KEYS,
+        'localApiTokenFile',
+        'dataSnapshotJdbcPasswordFile',
+        'peerSharedKeyFile',
+      ]);
+    });
+
+    it(`is an etc/${name}.conf of which each line can be put in force by taking its # away`, () => {
+      const halves = ['metricsHost', 'metricsPort'];
+      for (const [line, key] of text.matchAll(/^#([A-Za-z]+)=.*$/gm)) {
+        if (!NOW.some((known) => known === key)) continue;
+        const other = halves.includes(key ?? '') ? halves.filter((half) => half !== key).map((half) => `${half}=`) : [];
+        const changed = text.replaceAll(/^#.*$/gm, (row) =>
+          row === line || other.some((start) => row.startsWith(`#${start}`)) ? row.slice(1) : row,
+        );
+        const loaded = loadText(changed);
+        expect(loaded.ok ? [] : loaded.problems, line).to.deep.equal([]);
+      }
+    });
+
+    it(`is an etc/${name}.conf whose commented defaults are the defaults`, () => {
+      const bare = loadGood(text.replaceAll(/^#.*$/gm, '')).explain;
+      for (const key of NOW) {
+        const value = optionOf(key).default;
+        const shown = new RegExp(`^#${key}=(.*)$`, 'm').exec(text)?.[1];
+        if (value !== null && shown !== undefined)
+          expect(shown, key).to.equal(bare.find((row) => row.key === key)?.value);
+      }
+    });
+  }
+
+  it('is a pair of files whose gateways find each other and are not in each other’s way', () => {
+    const [one, two] = (['dc1', 'dc2'] as const).map((name) => configOf(sampleFile(SAMPLES[name])));
+    expect(one?.peers[0]?.machines).to.deep.equal([`${two?.peerHost}:${two?.peerPort}`]);
+    expect(two?.peers[0]?.machines).to.deep.equal([`${one?.peerHost}:${one?.peerPort}`]);
+    const taken = [one, two].flatMap((config) => [
+      config?.peerPort,
+      config?.localApiPort,
+      config?.stateDirectory,
+      config?.heldDirectory,
+      config?.dataCenter,
+    ]);
+    expect(new Set(taken).size).to.equal(taken.length);
+    expect([one?.localApiPort, one?.peerPort]).to.deep.equal([25090, 25091]);
+  });
+
+  it('is docs/configuration.md as it is committed, with every key', () => {
+    const text = configurationDocument();
+    expect(committed('docs/configuration.md'), AGAIN).to.equal(text);
+    expect([...text.matchAll(/^### (.*)$/gm)].map(([, key]) => key)).to.have.members(OPTION_KEYS);
+  });
+
+  it('is a help with every key that this version has, and none that it refuses', () => {
+    const keys = [...configHelp().matchAll(/^ {2}([A-Za-z]+) \(/gm)].map(([, key]) => key);
+    expect(keys).to.have.members(NOW);
+    expect(
+      configHelp()
+        .split('\n')
+        .filter((line) => line.length > 100),
+    ).to.deep.equal([]);
+  });
+
+  it('takes a configuration file of the toolkit as it stands', () => {
+    const loaded = loadConfig({ configFile: new URL('../../fixtures/toolkit.conf', import.meta.url).pathname });
+    expect(loaded.ok ? [] : loaded.problems).to.deep.equal([]);
+    expect(loaded.ok && loaded.config).to.deep.include({
+      initDelayMs: 40_000,
+      snapshotIntervalMs: Infinity,
+      retainHeldAtStartup: false,
+      heldDirectory: '/tmp/crossdc-toolkit/dc2',
+      peers: [{ name: null, machines: ['127.0.0.1:25191', 'localhost:25291'] }],
+    });
+  });
+});
