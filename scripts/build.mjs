@@ -30,7 +30,7 @@ function build(compiler) {
     });
     const openapi = join(root, 'docs/openapi.json');
     if (existsSync(openapi)) cpSync(openapi, join(fresh, 'openapi.json'));
-    chmodSync(join(fresh, 'cli/main.js'), 0o755);
+    chmodSync(join(fresh, 'cli/crossdc.cjs'), 0o755);
     if (existsSync(dist)) renameSync(dist, join(work, 'old'));
     renameSync(fresh, dist);
   } finally {
@@ -47,7 +47,7 @@ if (compiler !== null) {
     if (error.status === undefined) throw error;
     process.exitCode = 1;
   }
-} else if (existsSync(join(dist, 'cli/main.js'))) {
+} else if (existsSync(join(dist, 'cli/crossdc.cjs'))) {
   console.log('the packages for building are not installed (--omit=dev): dist/ is left as it is');
 } else {
   console.error('the packages for building are not installed (--omit=dev), and there is no dist/: run `npm ci` first');

@@ -10,8 +10,8 @@ A gateway is configured with a text file of \`key=value\` lines, one file per da
 comment; the value is everything after the first \`=\`, trimmed. \`etc/dc1.conf\` and \`etc/dc2.conf\` have every key with its
 meaning and work as they stand: two gateways on one machine.
 
-\`\`\`
-crossdc check-config --config etc/dc1.conf
+\`\`\`sh
+npx crossdc check-config --config etc/dc1.conf
 \`\`\`
 
 prints every effective key, its value and where it came from, and starts nothing. Secrets are shown as \`***\`.

@@ -50,6 +50,10 @@ export async function openWorld(
   const { connectionTimeoutMs, readTimeoutMs, snapshotSchedule, appWebhookUrl, appHealthUrl } = config;
   const transport = new HttpPeerTransport({ clock, connectionTimeoutMs, readTimeoutMs });
   closing.add('peer transport', () => transport.close());
+  const webhook = appWebhookUrl === null ? null : new HttpEventSink({ url: appWebhookUrl });
+  if (webhook !== null) closing.add('webhook', () => webhook.close());
+  const healthProbe = appHealthUrl === null ? null : new HttpHealthProbe({ url: appHealthUrl });
+  if (healthProbe !== null) closing.add('health probe', () => healthProbe.close());
   return {
     clock,
     random: () => Math.random(),
@@ -60,8 +64,8 @@ export async function openWorld(
     stores,
     transport,
     commandRunner: new ShellCommandRunner({ clock }),
-    webhook: appWebhookUrl === null ? null : new HttpEventSink({ url: appWebhookUrl }),
-    healthProbe: appHealthUrl === null ? null : new HttpHealthProbe({ url: appHealthUrl }),
+    webhook,
+    healthProbe,
     schedule: snapshotSchedule === null ? null : new CronSchedule(clock, snapshotSchedule),
   };
 }

@@ -45,6 +45,9 @@ export class Oracle implements Observer {
   readonly #newest = new Map<string, number>();
   readonly #writes = new Map<string, number>();
   readonly transitions: string[] = [];
+  /** For a test that strikes at a certain moment; called in the middle of the gateway's own step. */
+  onTransition: (gateway: SimGateway, peer: string, to: PeerState) => void = () => undefined;
+  onEvent: (gateway: SimGateway, event: GatewayEvent) => void = () => undefined;
   /** The first broken promise. Kept, because it may be seen in the middle of a gateway's own call. */
   violation: Violation | null = null;
 
@@ -88,6 +91,7 @@ export class Oracle implements Observer {
     sight.state = to;
     if (to === 'down') this.#wentDown(gateway, peer, sight);
     else this.#dues.delete(`${gateway.name} ${peer}`);
+    this.onTransition(gateway, peer, to);
   }
 
   event(gateway: SimGateway, event: GatewayEvent): void {
@@ -98,6 +102,7 @@ export class Oracle implements Observer {
       if (pending.length > 0) this.#broken(`${gateway.name} calls a delivery done that lacks ${pending.map((row) => row.origin).join()}`);
     }
     if (event.type === 'takeover-blocked') this.#blocked(gateway, event.dataCenter, event.reason);
+    this.onEvent(gateway, event);
   }
 
   defect(gateway: SimGateway, what: string): void {
@@ -212,11 +217,17 @@ export class Oracle implements Observer {
     return [...newest].filter(([, { isOffered }]) => isOffered).map(([origin, { version }]) => ({ origin, version, since: this.#timeline.now }));
   }
 
+  /** What was due, less what its origin has withdrawn since. */
+  #stillOffered(gateway: SimGateway, peer: string, dues: readonly Due[]): Due[] {
+    const offered = this.#offered(gateway, peer);
+    return dues.filter((due) => offered.some(({ origin }) => origin === due.origin));
+  }
+
   #announced(gateway: SimGateway, delivery: (GatewayEvent & { type: 'delivery' })['delivery']): void {
     const name = `${gateway.name} ${delivery.dataCenter}`;
     const dues = this.#dues.get(name);
     if (dues === undefined || delivery.reason !== 'takeover') return;
-    const left = dues.filter((due) => !delivery.snapshots.some((row) => row.origin === due.origin && row.version >= due.version));
+    const left = this.#stillOffered(gateway, delivery.dataCenter, dues).filter((due) => !delivery.snapshots.some((row) => row.origin === due.origin && row.version >= due.version));
     if (left.length > 0) this.#broken(`${gateway.name} delivers ${delivery.dataCenter} without ${left.map((due) => due.origin).join()}`);
     this.#dues.delete(name);
   }
@@ -242,8 +253,10 @@ export class Oracle implements Observer {
         this.#broken(`${gateway.name} has not noticed that ${peer} is silent for ${this.#silenceMs(gateway, sight)} ms`);
       }
     }
-    const [due] = this.#dues.get(`${gateway.name} ${peer}`) ?? [];
-    if (due === undefined || now - due.since - gateway.stoppedMsSince(due.since) < DELIVERY_MS) return;
+    const dues = this.#dues.get(`${gateway.name} ${peer}`) ?? [];
+    const isOverdue = dues.some(({ since }) => now - since - gateway.stoppedMsSince(since) >= DELIVERY_MS);
+    const [due] = isOverdue ? this.#stillOffered(gateway, peer, dues) : [];
+    if (due === undefined) return;
     this.#broken(`${gateway.name} declared ${peer} down and never delivered ${due.origin}@${due.version}`);
   }
 

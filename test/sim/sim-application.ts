@@ -94,8 +94,8 @@ export class SimApplication {
 
   #take(gateway: Gateway, clock: Clock, delivery: Delivery): void {
     const { id, attempt } = delivery;
-    const isFirst = !this.announced.some((other) => other.id === id);
-    if (!isFirst && attempt === 1) this.complaints.push(`the delivery ${id} was announced again and not marked as a repeat`);
+    const wasSeen = this.announced.some((other) => other.id === id && other.attempt === attempt);
+    if (wasSeen && attempt === 1) this.complaints.push(`the delivery ${id} was announced again and not marked as a repeat`);
     this.announced.push({ id, attempt });
     if (!this.isIdle) void this.#absorb(gateway, clock, id).catch((error: unknown) => this.complaints.push(`absorbing ${id}: ${String(error)}`));
   }

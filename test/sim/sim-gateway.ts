@@ -56,10 +56,10 @@ export class SimGateway {
   #gateway: Gateway | null = null;
   #clock: VirtualClock | null = null;
   #stoppedAt: number | null = null;
-  #isDiskFailing = false;
   /** The stops of the present run that are over. */
   #stops: { from: number; to: number }[] = [];
   listeningSince = 0;
+  isDiskFailing = false;
 
   constructor(name: string, options: SimGatewayOptions) {
     this.name = name;
@@ -97,7 +97,7 @@ export class SimGateway {
     this.#assemble(life).catch((error: unknown) => {
       if (life.state === 'ended') return;
       // A process that cannot read or write its own state ends, and is started again by whoever watches over it.
-      if (error instanceof GatewayError && this.#isDiskFailing) this.kill();
+      if (error instanceof GatewayError && this.isDiskFailing) this.kill();
       else this.#options.observer.defect(this, `it cannot start: ${String(error)}`);
     });
   }
@@ -169,7 +169,7 @@ export class SimGateway {
 
   /** Every change on the disk fails from now on; null: it works again. */
   failDisk(how: DiskFailure | null): void {
-    this.#isDiskFailing = how !== null;
+    this.isDiskFailing = how !== null;
     this.disk.failAll(how);
   }
 
@@ -177,6 +177,16 @@ export class SimGateway {
   kill(): void {
     this.#life?.end();
     this.#gateway = null;
+  }
+
+  /** The application leaves in order: the peers are told, what is under way is finished, the process ends. */
+  async leave(): Promise<void> {
+    const { gateway } = this;
+    if (gateway === null) return;
+    gateway.shutDown('orderly');
+    await gateway.shutDownDone;
+    await gateway.stop();
+    this.kill();
   }
 
   /** SIGSTOP. */

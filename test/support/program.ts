@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DIST = join(ROOT, 'dist');
 
 /** The compiled program, as it is installed. */
-export const PROGRAM = join(DIST, 'cli/main.js');
+export const PROGRAM = join(DIST, 'cli/crossdc.cjs');
 /** Ends a gateway with the process that started it, however that one ended: a killed test run leaves no orphan. */
 export const LEASH = join(DIST, 'cli/demo/leash.js');
 

@@ -85,8 +85,9 @@ describe('a held snapshot is damaged on the disk', () => {
 
   it('and its origin is up: it is found when it is read, the version before is given, and the origin sends it again', async () => {
     const { dc1, dc2, old, fresh, versions } = await twoVersions();
-    truncateSync(fileOf(dc2, versions[1]), 5);
+    await dc1.events.until('snapshot-replicated', (event) => event.version === versions[1]);
     const from = dc1.events.mark;
+    truncateSync(fileOf(dc2, versions[1]), 5);
     const answer = await dc2.api('/v1/peers/dc1/snapshots/orders');
     expect(answer.status).to.equal(200);
     expect(answer.body.equals(old)).to.equal(true);

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import type { GatewayEvent } from '../../core/events.ts';
 import type { EventLog } from '../../ports/event-log.ts';
 import type { Log } from '../../ports/log.ts';
@@ -7,6 +6,7 @@ import { MIB } from '../../units.ts';
 import { realDisk, type Disk } from './disk.ts';
 import { printEvent } from './event-lines.ts';
 import { EventSegments } from './event-segments.ts';
+import { makeRoot } from './folders.ts';
 import { RecentEvents } from './recent-events.ts';
 import { storeError, withStoreErrors } from './store-error.ts';
 
@@ -66,7 +66,7 @@ export class FileEventLog implements EventLog {
   /** Reads what is there; a torn end and damaged lines are skipped. @throws GatewayError `store-full`, `store-unavailable` */
   static async open(options: FileEventLogOptions): Promise<FileEventLog> {
     return withStoreErrors('events', async () => {
-      await mkdir(options.root, { recursive: true, mode: 0o700 });
+      await makeRoot(options.disk ?? realDisk, options.root);
       const segments = await EventSegments.open({
         root: options.root,
         disk: options.disk ?? realDisk,

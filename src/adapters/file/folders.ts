@@ -1,6 +1,20 @@
-import { dirname, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { Disk } from './disk.ts';
 import { ignore } from './lanes.ts';
+
+/** Makes the root of a store, once at its start, and makes its name durable with all that were missing above it. */
+export async function makeRoot(disk: Disk, root: string): Promise<void> {
+  const path = resolve(root);
+  const firstMade = await mkdir(path, { recursive: true, mode: 0o700 });
+  const highest = dirname(firstMade ?? path);
+  for (let parent = dirname(path); ; parent = dirname(parent)) {
+    const synced = disk.syncFolder(parent);
+    // A parent that was there before may be one that we must not read; then it is not ours to look after.
+    await (firstMade === undefined ? synced.catch(ignore) : synced);
+    if (parent === highest) return;
+  }
+}
 
 /**
  * Folders below a root, made when they are needed and durable before anything in them is relied on.

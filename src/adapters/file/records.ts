@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Log } from '../../ports/log.ts';
 import type { Records } from '../../ports/records.ts';
 import { realDisk, systemCode, type Disk } from './disk.ts';
-import { Folders } from './folders.ts';
+import { Folders, makeRoot } from './folders.ts';
 import { LatestWrites } from './latest-writes.ts';
 import { ignore } from './lanes.ts';
 import { assertFolderName, parseRecordName } from './record-names.ts';
@@ -44,7 +44,7 @@ export class FileRecords implements Records {
   static async open(options: FileRecordsOptions): Promise<FileRecords> {
     const records = new FileRecords(options);
     await withStoreErrors('records', async () => {
-      await mkdir(options.root, { recursive: true, mode: 0o700 });
+      await makeRoot(records.#disk, options.root);
       await records.#disk.makeFolder(join(options.root, TEMP_FOLDER));
       const left = await readdir(join(options.root, TEMP_FOLDER));
       for (const name of left) await records.#disk.unlink(join(options.root, TEMP_FOLDER, name)).catch(ignore);

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import type { StoredSnapshot } from '../../core/snapshot.ts';
 import type { Log } from '../../ports/log.ts';
 import { messageOf } from '../../errors.ts';
 import type { Disk } from './disk.ts';
+import { makeRoot } from './folders.ts';
 import { ignore } from './lanes.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
 import { QUARANTINE_FOLDER, TEMP_FOLDER } from './snapshot-paths.ts';
@@ -21,7 +21,7 @@ export interface Damage {
 
 /** Makes the root and our own folders in it, and clears what a crash left half-written. */
 export async function prepareRoot(disk: Disk, root: string): Promise<void> {
-  await mkdir(root, { recursive: true, mode: 0o700 });
+  await makeRoot(disk, root);
   for (const name of [TEMP_FOLDER, QUARANTINE_FOLDER]) await disk.makeFolder(join(root, name));
   for (const name of readdirSync(join(root, TEMP_FOLDER))) {
     // What cannot be removed is in nobody's way: names of temp files are never used twice.

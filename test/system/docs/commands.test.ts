@@ -15,7 +15,11 @@ const SHOWN = ['text', 'json', 'conf', 'http', 'js', 'python', 'yaml'];
 describeWithTool('curl', 'the commands of the documents', () => {
   for (const { path, text } of allDocuments()) {
     const steps = stepsOf(text).filter(({ commands }) => !NOT_RUN.has(commands));
-    if (steps.length > 0) describe(path, () => runInOrder(steps));
+    if (steps.length === 0) continue;
+    it(`${path}: all ${steps.length} steps run and print what is shown`, async function () {
+      this.timeout(60_000);
+      await runInOrder(steps);
+    });
   }
 
   it('are all in blocks that are run, or the exceptions are there', () => {
@@ -28,35 +32,22 @@ describeWithTool('curl', 'the commands of the documents', () => {
   });
 });
 
-function runInOrder(steps: readonly Step[]): void {
-  let shell: Shell;
-  let hasFailed = false;
-
-  before(async () => {
-    shell = await Shell.open();
-  });
-  after(() => shell.close());
-
-  for (const step of steps) {
-    it(titleOf(step), async function () {
-      this.timeout(30_000);
-      expect(hasFailed, 'a block before this one failed').to.equal(false);
+/** One shell for the whole document; the first block that fails ends it, because those after it build on it. */
+async function runInOrder(steps: readonly Step[]): Promise<void> {
+  const shell = await Shell.open();
+  try {
+    for (const step of steps) {
       if (step.needs !== null && findTool(step.needs) === null) {
-        console.log(`        did not run: ${step.needs} is not installed`);
-        return;
+        console.log(`      line ${step.line} did not run: ${step.needs} is not installed`);
+        continue;
       }
       const { output, isDone } = await shell.run(step.commands);
-      hasFailed = !isDone;
-      expect(isDone, `a command failed, or did not end. The output:\n${output}`).to.equal(true);
+      if (!isDone) expect.fail(`line ${step.line}: a command failed or did not end:\n${step.commands}\n\nThe output:\n${output}`);
       const { expected } = step;
-      if (expected === null) return;
-      hasFailed = !isShown(expected, output);
-      expect(hasFailed, `this is not printed:\n${expected.text}\n\nbut this:\n${output}`).to.equal(false);
-    });
+      if (expected !== null && !isShown(expected, output))
+        expect.fail(`line ${expected.line}: this is not printed:\n${expected.text}\n\nbut this:\n${output}`);
+    }
+  } finally {
+    await shell.close();
   }
-}
-
-function titleOf({ line, commands, isHidden }: Step): string {
-  const [first = ''] = commands.trim().split('\n');
-  return `line ${line}: ${isHidden ? '(not shown) ' : ''}${first.slice(0, 100)}`;
 }

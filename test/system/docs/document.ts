@@ -86,8 +86,8 @@ export function stepsOf(markdown: string): Step[] {
 const FIXTURES: Readonly<Record<string, string>> = {
   pair: `
 export CROSSDC_HEARTBEAT_EXCHANGE_INTERVAL=0.5
-node dist/cli/main.js run --config etc/dc1.conf 2> dc1.log & DC1=$!
-node dist/cli/main.js run --config etc/dc2.conf 2> dc2.log & DC2=$!
+node dist/cli/crossdc.cjs run --config etc/dc1.conf 2> dc1.log & DC1=$!
+node dist/cli/crossdc.cjs run --config etc/dc2.conf 2> dc2.log & DC2=$!
 until npx crossdc status 2> /dev/null | grep -q '^dc2 *up '; do sleep 0.1; done
 until npx crossdc status --url http://127.0.0.1:25190 2> /dev/null | grep -q '^dc1 *up '; do sleep 0.1; done`,
 };

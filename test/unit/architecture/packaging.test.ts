@@ -57,7 +57,7 @@ describe('the Dockerfile', () => {
   });
 
   it('starts the program itself and no shell, so that signals reach it', () => {
-    expect(restOf('ENTRYPOINT')).to.equal('["node", "/opt/crossdc/dist/cli/main.js"]');
+    expect(restOf('ENTRYPOINT')).to.equal('["node", "/opt/crossdc/dist/cli/crossdc.cjs"]');
     expect(JSON.parse(restOf('CMD') ?? '')).to.deep.equal(['run', '--config', '/etc/crossdc/crossdc.conf']);
   });
 

@@ -1,9 +1,13 @@
+import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { withoutFirst, type Disk } from '../../../../src/adapters/file/disk.ts';
-import { Folders } from '../../../../src/adapters/file/folders.ts';
+import { Folders, makeRoot } from '../../../../src/adapters/file/folders.ts';
 import { Lanes, Slots } from '../../../../src/adapters/file/lanes.ts';
 import { LatestWrites } from '../../../../src/adapters/file/latest-writes.ts';
+
+import { FaultyDisk } from './faulty-disk.ts';
+import { newFolder, removeFolders } from './folder.ts';
 
 /** Work that a test lets go on when it likes. */
 class Gate {
@@ -124,6 +128,31 @@ describe('Folders', () => {
     expect(done).to.deep.equal([1, 2, 3]);
     await gate.open();
     expect(done).to.deep.equal([1, 2, 3, 4]);
+  });
+});
+
+describe('The root of a store', () => {
+  after(removeFolders);
+
+  it('is durable with every folder that had to be made above it', async () => {
+    const base = newFolder();
+    const disk = new FaultyDisk();
+    const synced: string[] = [];
+    disk.before = (_, path) => void synced.push(path);
+    await makeRoot(disk, join(base, 'a', 'b', 'c'));
+    expect(synced).to.deep.equal([join(base, 'a', 'b'), join(base, 'a'), base]);
+    synced.length = 0;
+    await makeRoot(disk, join(base, 'a', 'b', 'c'));
+    expect(synced).to.deep.equal([join(base, 'a', 'b')]);
+  });
+
+  it('may lie in a folder that we cannot read, but not if it had to be made there', async () => {
+    const base = newFolder();
+    const disk = new FaultyDisk();
+    disk.failNext('syncFolder', 'EACCES', 2);
+    await makeRoot(disk, base);
+    const error: unknown = await makeRoot(disk, join(base, 'a')).catch((reason: unknown) => reason);
+    expect(error).to.include({ code: 'EACCES' });
   });
 });
 
