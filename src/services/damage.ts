@@ -26,9 +26,8 @@ export class Damage {
   async open(store: SnapshotStore, key: SnapshotKey, version: number): Promise<SnapshotReader> {
     const name = this.#names.get(store) ?? store.kind;
     try {
-      const reader = await store.open(key, version);
-      this.#watch.worked(name);
-      return reader;
+      // That it can be read does not mean that a full disk takes anything again: only a write, or the probe, shows that.
+      return await store.open(key, version);
     } catch (error) {
       this.#watch.failed(name, error);
       if (error instanceof GatewayError && error.code === 'snapshot-damaged') {

@@ -14,6 +14,8 @@ export class DurableRecords {
   readonly #records: Records;
   readonly #watch: StoreWatch;
   readonly #unwritten = new Map<string, unknown>();
+  /** How many writes of a name are under way: each is newer than what could not be written before. */
+  readonly #underWay = new Map<string, number>();
   readonly #wake = new Wake();
 
   constructor(context: Context, records: Records, watch: StoreWatch) {
@@ -36,6 +38,7 @@ export class DurableRecords {
 
   /** Writes now or throws, for a caller that can be told. @throws GatewayError `store-full`, `store-unavailable` */
   async write(name: string, value: unknown): Promise<void> {
+    this.#underWay.set(name, (this.#underWay.get(name) ?? 0) + 1);
     try {
       await this.#records.write(name, value);
       this.#unwritten.delete(name);
@@ -43,6 +46,10 @@ export class DurableRecords {
     } catch (error) {
       this.#watch.failed('state', error);
       throw error;
+    } finally {
+      const left = (this.#underWay.get(name) ?? 1) - 1;
+      if (left === 0) this.#underWay.delete(name);
+      else this.#underWay.set(name, left);
     }
   }
 
@@ -77,9 +84,15 @@ export class DurableRecords {
           : backoffMs(failures, { firstMs: 500, mostMs: 10 * SECOND_MS }, this.#context.random());
       if (this.#unwritten.size === 0 || failures > 0) await this.#wake.wait(this.#context.clock, wait, signal);
       let failed = false;
-      for (const [name, value] of [...this.#unwritten]) {
+      for (const name of [...this.#unwritten.keys()]) {
+        // While we wrote another one it may have been written, or something newer is on its way: never write it back.
+        if (!this.#unwritten.has(name)) continue;
+        if (this.#underWay.has(name)) {
+          failed = true;
+          continue;
+        }
         try {
-          await this.write(name, value);
+          await this.write(name, this.#unwritten.get(name));
         } catch {
           failed = true;
           break;

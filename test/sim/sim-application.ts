@@ -112,8 +112,9 @@ export class SimApplication {
         for await (const chunk of reader.stream()) hash.update(chunk);
         if (hash.digest('hex') !== reader.snapshot.sha256) this.complaints.push(`the bytes of ${row.origin} in ${id} are not what they should be`);
         const { version } = reader.snapshot;
-        await api.acknowledge(id, { ...which, version });
+        // Absorbed first, acknowledged then: a crash between the two makes a repeat, not a loss.
         this.absorbed.push({ delivery: id, dataCenter: api.delivery(id).dataCenter, origin: row.origin, version });
+        await api.acknowledge(id, { ...which, version });
       } catch (error) {
         // Called off, replaced, or the disk is full: it is announced again when it is to be taken after all.
         if (!(error instanceof GatewayError)) throw error;

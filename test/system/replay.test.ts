@@ -122,9 +122,10 @@ describe('the message of an orderly shutdown', () => {
     const { dc1, dc2, recorder } = await recordedPair();
     await dc1.kill9();
     await dc2.events.until('delivery');
-    for (const message of recorder.messages.slice(-5)) await say(dc2, message);
+    const old = [...recorder.messages];
+    for (const message of old) await say(dc2, message);
     await dc2.events.noneFor(DEATH_MS, ['peer-up', 'takeover-cancelled']);
     expect((await dc2.peer('dc1')).state).to.equal('down');
-    expect(await dc2.metric('crossdc_peer_requests_rejected_total', { reason: 'stale' })).to.be.at.least(5);
+    expect(await dc2.metric('crossdc_peer_requests_rejected_total', { reason: 'stale' })).to.be.at.least(old.length);
   });
 });

@@ -30,7 +30,8 @@ async function take(delivery) {
     try {
       absorb(delivery, snapshot, JSON.parse(bytes.toString()));
     } catch (error) {
-      await call(answerAt('reject'), { method: 'POST', body: JSON.stringify({ reason: String(error) }) });
+      const body = JSON.stringify({ reason: String(error) });
+      await call(answerAt('reject'), { method: 'POST', body, headers: { 'content-type': 'application/json' } });
       continue;
     }
     // First our own state is safe, then the delivery is answered: a crash between the two only repeats it.

@@ -30,7 +30,7 @@ def post():
 def answer(snapshot, word, body=b""):
     # The href may have a query; the last step of the path comes before it.
     path, mark, query = snapshot["href"].partition("?")
-    call(path + "/" + word + mark + query, "POST", body).read()
+    call(path + "/" + word + mark + query, "POST", body, {"Content-Type": "application/json"}).read()
 
 
 def take(delivery):

@@ -35,17 +35,19 @@ class Example {
 function takesOver(program: string, path: string): void {
   const stage = useStage();
 
-  it('posts its state, takes over that of a dead data centre, and gets its own back', async () => {
+  it('posts its state, takes over that of a dead data centre, rejects what is none, and gets its own back', async () => {
     const pair = await Pair.running(stage, { dc2: { remoteDataCenterName: 'dc1' } });
     const survivor = new Example(stage, program, path, pair.dc1.url);
     const dying = new Example(stage, program, path, pair.dc2.url);
     await pair.dc2.events.until('snapshot-replicated');
     await pair.dc1.events.until('snapshot-replicated');
+    await pair.dc2.putReplicated('junk', 'no state of the example');
     await pair.dc2.kill9();
     await dying.kill();
     const done = await pair.dc1.events.until('delivery-done');
     expect(done.data.delivery.snapshots.map(({ origin, state }) => [origin, state])).to.deep.equal([
       ['counter', 'acknowledged'],
+      ['junk', 'rejected'],
     ]);
     const said = await survivor.lines.until('the takeover', (line) => /^takeover of counter from dc2: \d+ at count=\d+$/.test(line));
     expect(said).to.match(/: (\d+) at count=\1$/);
