@@ -5,7 +5,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const PROGRAM = new URL('../../dist/cli/crossdc.cjs', import.meta.url).pathname;
+/** The program as it is installed. */
+export const PROGRAM = new URL('../../dist/cli/crossdc.cjs', import.meta.url).pathname;
 const CLOCK_TICKS_PER_SECOND = 100;
 
 /** A port that was free a moment ago. */

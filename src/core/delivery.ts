@@ -59,13 +59,24 @@ export function createDelivery(fresh: NewDelivery): Delivery {
     createdAt: fresh.createdAt,
     state: 'open',
     attempt: 1,
-    snapshots: fresh.snapshots.map((snapshot) => rowOf(fresh.id, snapshot)),
+    snapshots: firstRows(fresh),
   };
 }
 
-function rowOf(id: string, snapshot: StoredSnapshot): DeliveredSnapshot {
+/** The workload is named only where the delivery has the origin of two of them, so that `href + '/ack'` is a path too. */
+function firstRows({ id, snapshots }: NewDelivery): DeliveredSnapshot[] {
+  const workloads = new Map<string, number>();
+  for (const { key } of snapshots) workloads.set(key.origin, (workloads.get(key.origin) ?? 0) + 1);
+  return snapshots.map((snapshot) => {
+    const { workload, origin } = snapshot.key;
+    const isAmbiguous = (workloads.get(origin) ?? 0) > 1;
+    const query = isAmbiguous ? `?workload=${encodeURIComponent(workload)}` : '';
+    return rowOf(snapshot, `/v1/deliveries/${id}/snapshots/${encodeURIComponent(origin)}${query}`);
+  });
+}
+
+function rowOf(snapshot: StoredSnapshot, href: string): DeliveredSnapshot {
   const { workload, origin } = snapshot.key;
-  const query = workload === snapshot.key.dataCenter ? '' : `?workload=${encodeURIComponent(workload)}`;
   return {
     workload,
     origin,
@@ -75,7 +86,7 @@ function rowOf(id: string, snapshot: StoredSnapshot): DeliveredSnapshot {
     takenAt: snapshot.takenAt,
     position: snapshot.position,
     labels: snapshot.labels,
-    href: `/v1/deliveries/${id}/snapshots/${encodeURIComponent(origin)}${query}`,
+    href,
     state: 'pending',
   };
 }
@@ -131,7 +142,7 @@ export function replaceVersion(
 ): Delivery {
   if (delivery.state !== 'open' || row.state !== 'pending') return delivery;
   if (before === undefined) return concluded(withRow(delivery, row, { ...row, state: exhausted }));
-  return withRow(delivery, row, rowOf(delivery.id, before));
+  return withRow(delivery, row, rowOf(before, row.href));
 }
 
 export function cancel(delivery: Delivery): Delivery {

@@ -14,7 +14,8 @@ export function settingsOf(config: Config, version: string): GatewaySettings {
     heartbeatIntervalMs: config.heartbeatIntervalMs,
     missesAllowed: config.missesAllowed,
     beatsToRecover: config.beatsToRecover,
-    snapshotIntervalMs: config.snapshotIntervalMs,
+    // With a schedule nothing is asked for on the interval, and nothing is stale by it.
+    snapshotIntervalMs: config.snapshotSchedule === null ? config.snapshotIntervalMs : Infinity,
     alwaysLogHttpErrors: config.alwaysLogHttpErrors,
     retainHeldAtStartup: config.retainHeldAtStartup,
     returnAtStartup: config.returnAtStartup,

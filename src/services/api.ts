@@ -26,6 +26,7 @@ import type { Shutdown } from './shutdown.ts';
 import type { SnapshotRequests } from './snapshot-requests.ts';
 import type { StoreWatch } from './store-watch.ts';
 import type { Views } from './views.ts';
+import { bounded } from './wake.ts';
 
 interface Parts {
   readonly peers: PeerDirectory;
@@ -94,13 +95,10 @@ export class Api implements GatewayApi {
   async awaitReplicated(snapshot: OutgoingView, timeoutMs: number, signal: AbortSignal): Promise<OutgoingView> {
     const { own } = this.#parts;
     const key = own.key(snapshot.origin, snapshot.workload);
-    const done = new AbortController();
-    const bound = AbortSignal.any([signal, done.signal, this.#context.tasks.signal]);
-    const timer = this.#context.clock.sleep(timeoutMs, bound).then(() => {
-      done.abort();
-    });
-    const isReplicated = await own.awaitReplicated(key, snapshot.version, bound);
-    done.abort();
+    const bound = bounded(signal, this.#context.tasks.signal);
+    const timer = this.#context.clock.sleep(timeoutMs, bound.signal).then(bound.end);
+    const isReplicated = await own.awaitReplicated(key, snapshot.version, bound.signal);
+    bound.end();
     await timer;
     const { peers } = this.#parts;
     const view = {

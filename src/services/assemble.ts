@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { GatewayApi } from '../ports/gateway-api.ts';
@@ -147,8 +148,8 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
   // A verdict is followed by the takeover first: nothing that merely ships may delay it.
   monitor.followers = [takeover, contact];
   heartbeats.listener = { onAnswer: (peer, answer) => shippers.get(peer)?.onAnswer(answer) };
-  inbox.onFirstContact = (peer) => {
-    contact.firstContact(peer);
+  monitor.onChanged = () => {
+    own.progress.notify();
   };
   held.isPinned = (key, version) => deliveries.isPinned(key, version);
   own.onAccepted = (snapshot) => {
@@ -160,7 +161,16 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
   await deliveries.load();
   await webhook?.load();
   own.load();
-  if (!settings.retainHeldAtStartup) await setOlderAside(context, peers, held);
+  const wereUp = peers.all.filter((peer) => peer.name !== null && peer.health.state === 'up');
+  const archived = new Map(settings.retainHeldAtStartup ? [] : wereUp.map((peer) => [peer, peer.transitions]));
+  inbox.onFirstContact = (peer) => {
+    // A peer that was up and may have died since is not "up" before it is heard: what it left may be needed at once.
+    const isArchived = peer.health.state === 'up' && archived.get(peer) === peer.transitions;
+    context.tasks.run('first contact', async () => {
+      if (isArchived) await setOlderAside(context, peer, held);
+      contact.firstContact(peer);
+    });
+  };
 
   return {
     api,
@@ -191,14 +201,18 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
 }
 
 /** `retainOlderDataSnapshotsAtStartup=false`: archived, not deleted; what a peer that is not up left with us is needed. */
-async function setOlderAside(context: Context, peers: PeerDirectory, held: HeldSnapshots): Promise<void> {
-  for (const peer of peers.all) {
-    if (peer.name === null || peer.health.state !== 'up') continue;
-    const count = await held.setAside(peer.name);
+async function setOlderAside(context: Context, peer: Peer, held: HeldSnapshots): Promise<void> {
+  try {
+    const count = await held.setAside(peer.label);
     if (count > 0)
       context.log.info(
         { peer: peer.name, snapshots: count },
         'what was held before this start was set aside (retainOlderDataSnapshotsAtStartup=false)',
       );
+  } catch (error) {
+    context.log.warn(
+      { peer: peer.name, error: messageOf(error) },
+      'not everything that was held before this start could be set aside; the rest stays offered',
+    );
   }
 }

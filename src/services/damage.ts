@@ -25,12 +25,13 @@ export class Damage {
   /** @throws GatewayError `not-found`; `snapshot-damaged` after the version was set aside and the event was raised */
   async open(store: SnapshotStore, key: SnapshotKey, version: number): Promise<SnapshotReader> {
     const name = this.#names.get(store) ?? store.kind;
+    const wasLost = store.rowsOf(key).some((row) => row.version === version && row.place === 'lost');
     try {
       // That it can be read does not mean that a full disk takes anything again: only a write, or the probe, shows that.
       return await store.open(key, version);
     } catch (error) {
       this.#watch.failed(name, error);
-      if (error instanceof GatewayError && error.code === 'snapshot-damaged') {
+      if (error instanceof GatewayError && error.code === 'snapshot-damaged' && !wasLost) {
         this.#context.telemetry.verificationFailed(name);
         const { dataCenter, workload, origin } = key;
         await this.#events.publish({

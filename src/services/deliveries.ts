@@ -15,6 +15,7 @@ import { isoTime } from '../ports/clock.ts';
 import type { SnapshotReader, SnapshotStore } from '../ports/snapshot-store.ts';
 import type { Context } from './context.ts';
 import type { Damage } from './damage.ts';
+import { keyIn, markDelivered, unmarked } from './delivery-marks.ts';
 import { loadDeliveries, recordName } from './delivery-records.ts';
 import type { DurableRecords } from './durable-records.ts';
 import type { EventHub } from './event-hub.ts';
@@ -37,6 +38,10 @@ export class Deliveries {
   readonly #held: SnapshotStore;
   readonly #returned: SnapshotStore;
   readonly #all = new Map<string, Delivery>();
+  /** Not durable or not announced yet: nobody is told of a repeat before the first announcement. */
+  readonly #unannounced = new Set<string>();
+  /** Those whose end was said. */
+  readonly #ended = new Set<string>();
   #lastId = 0;
 
   constructor(
@@ -56,7 +61,10 @@ export class Deliveries {
     for (const delivery of await loadDeliveries(this.#records)) {
       this.#all.set(delivery.id, delivery);
       this.#lastId = Math.max(this.#lastId, Number(delivery.id));
-      if (delivery.state === 'done') await this.#mark(delivery);
+      if (delivery.state !== 'done') continue;
+      // Without its marks a crash came before its end was said; it is said now, so that nobody waits for it for ever.
+      if (unmarked(delivery, this.#storeOf(delivery)).length > 0) await this.#finished(delivery);
+      else this.#ended.add(delivery.id);
     }
   }
 
@@ -87,21 +95,25 @@ export class Deliveries {
       createdAt: isoTime(clock.wallMs()),
       snapshots,
     });
+    this.#unannounced.add(delivery.id);
     this.#all.set(delivery.id, delivery);
     await this.#records.settle(recordName(delivery.id), delivery);
     telemetry.deliveryCreated(reason);
     await this.#events.publish({ type: 'delivery', delivery });
+    this.#unannounced.delete(delivery.id);
     await this.#forgetOldest();
     return delivery;
   }
 
   /** Every open delivery, announced once more. */
   repeats(): readonly Delivery[] {
-    return this.list('open').map((delivery) => {
-      const again = announceAgain(delivery);
-      this.#all.set(again.id, again);
-      return again;
-    });
+    return this.list('open')
+      .filter((delivery) => !this.#unannounced.has(delivery.id))
+      .map((delivery) => {
+        const again = announceAgain(delivery);
+        this.#all.set(again.id, again);
+        return again;
+      });
   }
 
   /** @throws GatewayError not-found, delivery-conflict; snapshot-replaced when another version is offered from now on */
@@ -119,7 +131,7 @@ export class Deliveries {
     } catch (error) {
       const isGone = error instanceof GatewayError && (error.code === 'snapshot-damaged' || error.code === 'not-found');
       if (!isGone || delivery.state !== 'open') throw error;
-      const now = await this.#offerBefore(this.get(id), row, 'damaged');
+      const now = await this.#offerBefore(id, row, 'damaged');
       const fresh = findRow(now, row.origin, row.workload);
       const offered =
         fresh?.state === 'pending' ? `version ${fresh.version} is offered instead` : 'no other version is left';
@@ -135,9 +147,9 @@ export class Deliveries {
   async acknowledge(id: string, which: Which): Promise<void> {
     const settled = this.#settle(id, which, 'acknowledged');
     // A repeated acknowledgement may follow one whose record the disk did not take: it is written again.
-    await this.#change(settled?.delivery ?? this.get(id));
-    if (settled === null) return;
-    if (settled.done) await this.#finished(settled.delivery);
+    const answered = settled?.delivery ?? this.get(id);
+    await this.#change(answered);
+    if (answered.state === 'done') await this.#finished(answered);
   }
 
   /** As `acknowledge`; the version goes to quarantine and the one before is offered, if there is one. */
@@ -159,14 +171,16 @@ export class Deliveries {
       version: row.version,
       reason: which.reason,
     });
-    await this.#offerBefore(delivery, { ...row, state: 'pending' }, 'rejected');
+    await this.#offerBefore(id, row, 'rejected');
   }
 
   /** The peer is there again: what it does itself now must not be taken over. What is held stays held. */
   async cancelTakeovers(dataCenter: string, reason: string): Promise<void> {
     for (const delivery of this.list('open')) {
       if (delivery.reason !== 'takeover' || delivery.dataCenter !== dataCenter) continue;
-      const cancelled = cancel(delivery);
+      // Looked up again: while the one before was written this one may have been answered.
+      const cancelled = cancel(this.get(delivery.id));
+      if (cancelled.state !== 'cancelled') continue;
       this.#all.set(cancelled.id, cancelled);
       await this.#records.settle(recordName(cancelled.id), cancelled);
       await this.#events.publish({ type: 'takeover-cancelled', dataCenter, delivery: cancelled.id, reason });
@@ -202,7 +216,10 @@ export class Deliveries {
     }
   }
 
-  async #offerBefore(delivery: Delivery, row: DeliveredSnapshot, exhausted: 'damaged' | 'rejected'): Promise<Delivery> {
+  async #offerBefore(id: string, row: DeliveredSnapshot, exhausted: 'damaged' | 'rejected'): Promise<Delivery> {
+    // As it is now: while the caller waited for the disk, other rows may have been answered, or all of it cancelled.
+    const delivery = this.get(id);
+    if (delivery.state !== 'open') return delivery;
     const current = findRow(delivery, row.origin, row.workload);
     // Somebody else who read at the same time has already been given another version.
     if (current?.version !== row.version || current.state !== 'pending') return delivery;
@@ -224,29 +241,27 @@ export class Deliveries {
     try {
       await this.#records.write(recordName(delivery.id), delivery);
     } catch (error) {
-      if (this.#all.get(delivery.id) === delivery && before !== undefined) this.#all.set(delivery.id, before);
+      const now = this.#all.get(delivery.id);
+      // A repeat that was announced meanwhile changed nothing but the number of attempts.
+      if (now?.state === delivery.state && now.snapshots === delivery.snapshots && before !== undefined)
+        this.#all.set(delivery.id, { ...before, attempt: now.attempt });
       throw error;
     }
   }
 
+  /** Once for each delivery, whoever gave the last answer and however often. */
   async #finished(delivery: Delivery): Promise<void> {
-    await this.#mark(delivery);
+    if (this.#ended.has(delivery.id)) return;
+    this.#ended.add(delivery.id);
+    await markDelivered(this.#context, delivery, this.#storeOf(delivery));
     await this.#events.publish({ type: 'delivery-done', delivery });
-  }
-
-  /** What a takeover delivered is not delivered by itself again; a returned snapshot is announced once. */
-  async #mark(delivery: Delivery): Promise<void> {
-    if (delivery.reason === 'manual') return;
-    const store = this.#storeOf(delivery);
-    for (const row of delivery.snapshots) {
-      if (row.state === 'acknowledged') await store.markDelivered(keyIn(delivery, row), row.version, delivery.id);
-    }
   }
 
   async #forgetOldest(): Promise<void> {
     const finished = this.list().filter((delivery) => delivery.state !== 'open');
     for (const delivery of finished.slice(0, Math.max(0, finished.length - FINISHED_KEPT))) {
       this.#all.delete(delivery.id);
+      this.#ended.delete(delivery.id);
       await this.#records.remove(recordName(delivery.id));
     }
   }
@@ -263,10 +278,6 @@ export class Deliveries {
   #storeOf(delivery: Delivery): SnapshotStore {
     return delivery.reason === 'return' ? this.#returned : this.#held;
   }
-}
-
-function keyIn(delivery: Delivery, row: DeliveredSnapshot): SnapshotKey {
-  return { dataCenter: delivery.dataCenter, workload: row.workload, origin: row.origin };
 }
 
 function cancelledError(delivery: Delivery): GatewayError {

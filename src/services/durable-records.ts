@@ -43,6 +43,8 @@ export class DurableRecords {
       await this.#records.write(name, value);
       this.#unwritten.delete(name);
       this.#watch.worked('state');
+      // The disk takes something again: what waited for that waits no longer for its pause to end.
+      if (this.#unwritten.size > 0) this.#wake.ring();
     } catch (error) {
       this.#watch.failed('state', error);
       throw error;

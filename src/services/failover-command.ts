@@ -14,6 +14,8 @@ export class FailoverCommand {
   readonly #runner: CommandRunner;
   readonly #events: EventHub;
   readonly #runs = new Map<Peer, { controller: AbortController; state: CommandState }>();
+  /** When the last command that was begun for a peer has ended. */
+  readonly #ended = new Map<Peer, Promise<void>>();
 
   constructor(context: Context, parts: { runner: CommandRunner; events: EventHub }) {
     this.#context = context;
@@ -35,13 +37,24 @@ export class FailoverCommand {
       onFinished();
       return;
     }
+    // A refusal that came and went is the same death: one command for it is enough.
+    const current = this.#runs.get(peer)?.state;
+    if (current === 'running' || current === 'retrying') return;
     this.callOff(peer);
     const controller = new AbortController();
     const run = { controller, state: 'running' as CommandState };
     this.#runs.set(peer, run);
     this.#context.tasks.run('failover command', async (stopping) => {
       const signal = AbortSignal.any([controller.signal, stopping]);
-      await this.#run(peer, run, command, { signal, stopping });
+      // One that a former death began is let finish first: two at once could undo each other.
+      const ended = (this.#ended.get(peer) ?? Promise.resolve()).then(async () => {
+        if (!signal.aborted) await this.#run(peer, run, command, { signal, stopping });
+      });
+      this.#ended.set(
+        peer,
+        ended.catch(() => undefined),
+      );
+      await ended;
       if (!signal.aborted) onFinished();
     });
   }

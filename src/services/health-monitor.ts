@@ -6,7 +6,6 @@ import type { EventHub } from './event-hub.ts';
 import { healthConfig, type Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import type { PeerRecords } from './peer-records.ts';
-import { Broadcast } from './wake.ts';
 
 /** What follows from a change of a peer's state; each is called in order, after the change is durable and its event visible. */
 export interface StateFollower {
@@ -32,7 +31,8 @@ export class HealthMonitor {
   readonly #peers: PeerDirectory;
   readonly #records: PeerRecords;
   readonly #events: EventHub;
-  readonly changed = new Broadcast();
+  /** Called at each change of a state: who waits for the peers that are up may wait for fewer now. */
+  onChanged: () => void = () => undefined;
   readonly pauses: OwnPauses = { count: 0, longestMs: 0, lastAtMs: null };
   followers: readonly StateFollower[] = [];
 
@@ -55,7 +55,7 @@ export class HealthMonitor {
   apply(peer: Peer, event: HealthEvent): boolean {
     const now = this.#context.clock.now();
     const before = peer.health;
-    const step = this.#context.rules.stepPeerHealth(before, healthConfig(this.#context), event, now);
+    const step = this.#context.rules.stepPeerHealth(before, healthConfig(this.#context, peer), event, now);
     peer.health = step.health;
     const isNewRun =
       before.order !== null && step.health.order !== null && before.order.incarnation !== step.health.order.incarnation;
@@ -91,7 +91,7 @@ export class HealthMonitor {
       if (to === 'down') peer.isTakeoverDue = true;
       if (to === 'up' || to === 'left') peer.isTakeoverDue = false;
     }
-    this.changed.notify();
+    this.onChanged();
     peer.shipWake.ring();
     const { missed, order } = peer.health;
     const lastHeartbeatAt = peer.lastHeartbeatMs === null ? null : isoTime(peer.lastHeartbeatMs);
@@ -135,13 +135,14 @@ export class HealthMonitor {
   }
 
   async #judge(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#context;
-    const config = healthConfig(this.#context);
-    const longestStepMs = Math.min(1000, Math.max(10, config.intervalMs / 8));
+    const { clock, settings } = this.#context;
+    const longestStepMs = Math.min(1000, Math.max(10, settings.heartbeatIntervalMs / 8));
     for (;;) {
       const before = clock.now();
       const deadline = Math.min(
-        ...this.#peers.all.map((peer) => this.#context.rules.nextDeadline(peer.health, config)),
+        ...this.#peers.all.map((peer) =>
+          this.#context.rules.nextDeadline(peer.health, healthConfig(this.#context, peer)),
+        ),
       );
       const stepMs = Math.max(0, Math.min(deadline - before, longestStepMs));
       await clock.sleep(stepMs, signal);

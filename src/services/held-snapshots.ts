@@ -90,7 +90,8 @@ export class HeldSnapshots {
         {
           key,
           version: (newest) => {
-            decide(newest);
+            // A second copy of one transfer came in beside this one; the first has been stored meanwhile.
+            if (decide(newest) === 'same') throw new AlreadyThere();
             return description.version;
           },
           takenAt: () => description.takenAt,
@@ -106,6 +107,7 @@ export class HeldSnapshots {
       this.#watch.worked(watched);
       return true;
     } catch (error) {
+      if (error instanceof AlreadyThere) return false;
       this.#watch.failed(watched, error);
       throw error;
     }
@@ -115,7 +117,8 @@ export class HeldSnapshots {
     const { rules, settings } = this.#context;
     const rows = this.store.rowsOf(key);
     for (const row of rules.expendable(rows, settings.snapshotHistory, (version) => this.isPinned(key, version))) {
-      await this.store.remove(key, row.version);
+      // A delivery may have come to need it while another was being removed.
+      if (!this.isPinned(key, row.version)) await this.store.remove(key, row.version);
     }
   }
 
@@ -169,11 +172,17 @@ export class HeldSnapshots {
     return other?.key ?? own;
   }
 
-  /** Sets everything aside that came from a peer and that no open delivery needs (`retainOlderDataSnapshotsAtStartup=false`). */
+  /** Whether a takeover has delivered this version of the key or a newer one, whatever became of that since. */
+  wasDelivered(key: SnapshotKey, version: number): boolean {
+    return this.store.rowsOf(key).some((row) => row.version >= version && row.deliveredBy !== null);
+  }
+
+  /** Sets everything aside that a former run took in and no open delivery needs (`retainOlderDataSnapshotsAtStartup=false`). */
   async setAside(dataCenter: string): Promise<number> {
     let count = 0;
     for (const row of this.store.rows(dataCenter)) {
-      if (row.place !== 'live' || row.withdrawn || this.isPinned(row.key, row.version)) continue;
+      if (row.place !== 'live' || row.withdrawn || this.#identity.isOurs(row.incarnation)) continue;
+      if (this.isPinned(row.key, row.version)) continue;
       await this.store.move(row.key, row.version, 'set-aside');
       count += 1;
     }
@@ -191,6 +200,9 @@ export class HeldSnapshots {
     return count;
   }
 }
+
+/** The very version was stored while this copy of it came in: nothing is written, and nothing was wrong. */
+class AlreadyThere extends Error {}
 
 function compareRows(a: StoredSnapshot, b: StoredSnapshot): number {
   if (a.key.workload !== b.key.workload) return a.key.workload < b.key.workload ? -1 : 1;

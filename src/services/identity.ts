@@ -11,6 +11,8 @@ export class Identity {
   readonly #records: DurableRecords;
   readonly #own = new Set<number>();
   #incarnation = 1;
+  /** The incarnation that the record has or is about to have. */
+  #reserved = 0;
   #sent = 0;
   #learnedPeer: string | null = null;
   #raisedAt = -Infinity;
@@ -68,14 +70,16 @@ export class Identity {
   }
 
   async #take(incarnation: number): Promise<void> {
-    await this.#save(incarnation);
+    this.#reserved = incarnation;
+    await this.#save();
     this.#own.add(incarnation);
     this.#incarnation = incarnation;
     this.#sent = 0;
   }
 
-  async #save(incarnation = this.#incarnation): Promise<void> {
-    await this.#records.settle(RECORD, { incarnation, learnedPeer: this.#learnedPeer });
+  /** Never with a number below one that was reserved: what is written last is what a restart finds. */
+  async #save(): Promise<void> {
+    await this.#records.settle(RECORD, { incarnation: this.#reserved, learnedPeer: this.#learnedPeer });
   }
 }
 

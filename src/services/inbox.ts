@@ -48,7 +48,7 @@ export class Inbox implements PeerInbox {
 
   async receiveMessage(message: PeerMessage, from: string): Promise<PeerAnswer> {
     const peer = await this.#guarded(from, () =>
-      this.#peers.identify(message.dataCenterOrigin, message.applicationName),
+      this.#peers.identify(message.dataCenterOrigin, message.applicationName, true),
     );
     const { clock, telemetry } = this.#context;
     const order = { incarnation: message.incarnation, heartbeatCnt: message.heartbeatCnt };
@@ -91,7 +91,7 @@ export class Inbox implements PeerInbox {
     signal: AbortSignal,
   ): Promise<void> {
     const peer = await this.#guarded(envelope.dataCenterOrigin, () =>
-      this.#peers.identify(envelope.dataCenterOrigin, envelope.applicationName),
+      this.#peers.identify(envelope.dataCenterOrigin, envelope.applicationName, false),
     );
     try {
       if (envelope.heartbeatMsgType === 4) await this.#returned.receive(envelope, content, signal);

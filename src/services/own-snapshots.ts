@@ -21,6 +21,9 @@ export class OwnSnapshots {
   readonly #damage: Damage;
   /** The greatest version that any peer says to have of a key: ours go above it, also after our state was lost. */
   readonly #seenByPeers = new Map<string, number>();
+  /** The greatest version of a key that a peer has and that this run did not make. */
+  readonly #foreign = new Map<string, number>();
+  #newestKept: { readonly generation: number; readonly rows: readonly StoredSnapshot[] } | null = null;
   /** Notified when a snapshot was accepted, or a peer has stored one, or its state changed. */
   readonly progress = new Broadcast();
   onAccepted: (snapshot: StoredSnapshot) => void = () => undefined;
@@ -55,6 +58,7 @@ export class OwnSnapshots {
       signal,
     );
     this.#context.telemetry.snapshotAccepted(stored.bytes);
+    this.onAccepted(stored);
     return stored;
   }
 
@@ -65,11 +69,13 @@ export class OwnSnapshots {
       readonly labels: Readonly<Record<string, string>>;
       readonly expect: { bytes: number | null; sha256: string | null };
       readonly content: AsyncIterable<Uint8Array>;
+      /** The version whose content this is: it gets a new number only while it is still the newest. */
+      readonly renumbered?: StoredSnapshot;
     },
     signal: AbortSignal,
   ): Promise<StoredSnapshot> {
     const { clock, rules, settings } = this.#context;
-    const { key, position, labels, expect, content } = fresh;
+    const { key, position, labels, expect, content, renumbered } = fresh;
     try {
       const stored = await this.#store.put(
         {
@@ -77,9 +83,12 @@ export class OwnSnapshots {
           position,
           labels,
           expect,
-          version: (newest) =>
-            rules.nextNumber(newest?.version ?? 0, clock.wallMs(), this.#seenByPeers.get(keyText(key)) ?? 0),
-          takenAt: () => isoTime(clock.wallMs()),
+          version: (newest) => {
+            if (renumbered !== undefined && this.newestOf(key)?.version !== renumbered.version)
+              throw new GatewayError('version-older', `Something newer than the snapshot of "${key.origin}" came.`);
+            return rules.nextNumber(newest?.version ?? 0, clock.wallMs(), this.#seenByPeers.get(keyText(key)) ?? 0);
+          },
+          takenAt: () => renumbered?.takenAt ?? isoTime(clock.wallMs()),
           incarnation: this.#identity.incarnation,
           maxBytes: settings.snapshotMaxBytes,
         },
@@ -89,7 +98,6 @@ export class OwnSnapshots {
       this.#watch.worked('outgoing');
       this.#plan(stored);
       this.#context.tasks.run('retention of own snapshots', () => this.#retain(key));
-      this.onAccepted(stored);
       this.progress.notify();
       return stored;
     } catch (error) {
@@ -110,7 +118,7 @@ export class OwnSnapshots {
     const { rules, settings } = this.#context;
     const sending = (version: number): boolean => this.#peers.all.some((peer) => peer.plan.isSending(key, version));
     for (const row of rules.expendable(this.#store.rowsOf(key), settings.snapshotHistory, sending)) {
-      await this.#store.remove(key, row.version);
+      if (!sending(row.version)) await this.#store.remove(key, row.version);
     }
   }
 
@@ -136,11 +144,21 @@ export class OwnSnapshots {
 
   /** The newest version of each origin: a withdrawal too, while nothing newer came. */
   newest(): readonly StoredSnapshot[] {
-    return newestOfEach(this.#store.rows().filter((row) => row.place === 'live'));
+    const { generation } = this.#store;
+    if (this.#newestKept?.generation !== generation) {
+      const rows = newestOfEach(this.#store.rows().filter((row) => row.place === 'live'));
+      this.#newestKept = { generation, rows };
+    }
+    return this.#newestKept.rows;
   }
 
   newestOf(key: SnapshotKey): StoredSnapshot | undefined {
     return this.#store.rowsOf(key).find((row) => row.place === 'live');
+  }
+
+  /** The newest version that was accepted in this run, whatever became of its bytes. */
+  newestOfThisRun(key: SnapshotKey): StoredSnapshot | undefined {
+    return this.#store.rowsOf(key).find((row) => this.#identity.isOurs(row.incarnation));
   }
 
   view(snapshot: StoredSnapshot): OutgoingView {
@@ -179,26 +197,51 @@ export class OwnSnapshots {
   /**
    * Gives the newest version a greater number, because a peer has a greater one from before our state was lost. Only
    * what was accepted in this run is newer than what the peer has; anything older stays behind it.
-   * @returns false when there is nothing to renumber
+   * @returns `theirs` when what the peer has counts; `superseded` when something newer than both is there already
    */
-  async renumber(key: SnapshotKey, above: number, signal: AbortSignal): Promise<boolean> {
+  async renumber(
+    key: SnapshotKey,
+    above: number,
+    signal: AbortSignal,
+  ): Promise<'renumbered' | 'superseded' | 'theirs'> {
     this.noteSeen(key, above);
     const newest = this.newestOf(key);
-    if (newest === undefined || newest.version > above || !this.#identity.isOurs(newest.incarnation)) return false;
+    if (newest === undefined || !this.#identity.isOurs(newest.incarnation)) return 'theirs';
+    this.#noteForeign(key, newest, above);
+    if (newest.version > above) return 'superseded';
     this.#context.log.warn(
       { origin: key.origin, version: newest.version, above },
       'a peer has a greater version from before this state; the snapshot is renumbered',
     );
     const reader = await this.openVersion(key, newest.version);
     const { position, labels, bytes, sha256 } = newest;
-    await this.#write({ key, position, labels, expect: { bytes, sha256 }, content: reader.stream() }, signal);
-    return true;
+    const content = reader.stream();
+    try {
+      await this.#write({ key, position, labels, expect: { bytes, sha256 }, content, renumbered: newest }, signal);
+      return 'renumbered';
+    } catch (error) {
+      // The application posted meanwhile: its newer content keeps the last word, and was numbered above what was seen.
+      if (this.newestOf(key)?.version !== newest.version) return 'superseded';
+      throw error;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  #noteForeign(key: SnapshotKey, newest: StoredSnapshot, seen: number): void {
+    const rows = this.#store.rowsOf(key);
+    const isOurs = rows.some((row) => row.version === seen && this.#identity.isOurs(row.incarnation));
+    if (newest.version > seen && isOurs) return;
+    this.#foreign.set(keyText(key), Math.max(seen, this.#foreign.get(keyText(key)) ?? 0));
   }
 
   /** Resolves when every peer that is up, and at least one, has this version or a newer one. */
   async awaitReplicated(key: SnapshotKey, version: number, signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
-      const has = this.#peers.all.filter((peer) => peer.plan.has(key, version));
+      // What a peer has from before our state was lost has a greater number, and is not what was accepted.
+      const foreign = this.#foreign.get(keyText(key)) ?? 0;
+      const wanted = version <= foreign ? foreign + 1 : version;
+      const has = this.#peers.all.filter((peer) => peer.plan.has(key, wanted));
       const lacking = this.#peers.all.filter((peer) => peer.health.state === 'up' && !has.includes(peer));
       if (has.length > 0 && lacking.length === 0) return true;
       await this.progress.next(signal);

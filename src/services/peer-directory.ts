@@ -12,6 +12,7 @@ export class PeerDirectory {
   readonly #records: PeerRecords;
   readonly #held: SnapshotStore;
   readonly all: readonly Peer[];
+  #learning: Promise<void> = Promise.resolve();
 
   constructor(context: Context, parts: { identity: Identity; records: PeerRecords; held: SnapshotStore }) {
     this.#context = context;
@@ -23,7 +24,9 @@ export class PeerDirectory {
 
   async load(): Promise<void> {
     for (const peer of this.all) {
-      peer.name ??= this.#identity.learnedPeer;
+      const { learnedPeer } = this.#identity;
+      // A name that was learned and is configured for another peer now is that one's.
+      if (learnedPeer !== null && this.find(learnedPeer) === undefined) peer.name ??= learnedPeer;
       await this.#restore(peer);
     }
   }
@@ -50,11 +53,11 @@ export class PeerDirectory {
 
   /**
    * The peer that speaks under this name. The name of the one peer that was configured without a name is learned from
-   * its first message, kept, and another name is refused from then on.
+   * its first message, kept, and another name is refused from then on; a snapshot teaches no name.
    *
    * @throws GatewayError `wrong-data-center`, `wrong-application`
    */
-  async identify(name: string, applicationName: string): Promise<Peer> {
+  async identify(name: string, applicationName: string, mayLearn: boolean): Promise<Peer> {
     const { dataCenter, applicationName: ours } = this.#context.settings;
     if (name === dataCenter) {
       throw new GatewayError(
@@ -63,7 +66,7 @@ export class PeerDirectory {
       );
     }
     const known = this.find(name);
-    const peer = known ?? this.all.find((one) => one.name === null);
+    const peer = known ?? (mayLearn ? this.all.find((one) => one.name === null) : undefined);
     if (peer === undefined) {
       const names = this.all.map((one) => one.label).join(', ');
       throw new GatewayError(
@@ -79,10 +82,16 @@ export class PeerDirectory {
     }
     if (known === undefined) {
       peer.name = name;
-      await this.#identity.learn(name);
-      await this.#restore(peer);
-      this.#context.log.info({ peer: name, machines: peer.machines }, 'the name of the peer was learned');
+      this.#learning = this.#learn(peer, name);
     }
+    // A second message must not be judged by a state that the peer's record is about to replace.
+    await this.#learning;
     return peer;
+  }
+
+  async #learn(peer: Peer, name: string): Promise<void> {
+    await this.#identity.learn(name);
+    await this.#restore(peer);
+    this.#context.log.info({ peer: name, machines: peer.machines }, 'the name of the peer was learned');
   }
 }

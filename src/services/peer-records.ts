@@ -29,12 +29,13 @@ export class PeerRecords {
   /** @returns false when it could not be written yet; it is written as soon as the disk takes it */
   async save(peer: Peer): Promise<boolean> {
     if (peer.name === null) return true;
-    const { state, reason, order } = peer.health;
+    const { state, reason, order, announcedMs } = peer.health;
     return this.#records.settle(nameOf(peer.name), {
       name: peer.name,
       state,
       reason,
       order,
+      announcedMs: announcedMs === Infinity ? SWITCHED_OFF : announcedMs,
       since: isoTime(peer.sinceMs),
       lastHeartbeatAt: peer.lastHeartbeatMs === null ? null : isoTime(peer.lastHeartbeatMs),
       lastReplicatedAt: peer.lastReplicatedMs === null ? null : isoTime(peer.lastReplicatedMs),
@@ -59,6 +60,8 @@ function wallOf(value: unknown): number | null {
 }
 
 const STATES: readonly unknown[] = ['unknown', 'up', 'suspect', 'down', 'left'] satisfies PeerHealth['state'][];
+/** JSON has no Infinity: what a peer announces that sends no heartbeats. */
+const SWITCHED_OFF = 'off';
 const REASONS: readonly unknown[] = [
   'silence',
   'one-way',
@@ -77,7 +80,13 @@ function remembered(record: Record<string, unknown>): RememberedPeer | null {
     state: state as PeerHealth['state'],
     reason: reason as PeerHealth['reason'],
     order: typeof incarnation === 'number' && typeof heartbeatCnt === 'number' ? { incarnation, heartbeatCnt } : null,
+    announcedMs: announcedOf(record['announcedMs']),
   };
+}
+
+function announcedOf(value: unknown): number {
+  if (value === SWITCHED_OFF) return Infinity;
+  return typeof value === 'number' && value >= 0 ? value : 0;
 }
 
 function isReturnItem(value: unknown): value is ReturnItem {

@@ -74,7 +74,8 @@ export class Peer {
   }
 }
 
-export function healthConfig(context: Context): HealthConfig {
-  const { heartbeatIntervalMs, missesAllowed, beatsToRecover } = context.settings;
-  return { intervalMs: heartbeatIntervalMs, missesAllowed, beatsToRecover };
+export function healthConfig(context: Context, peer: Peer): HealthConfig {
+  const { heartbeatIntervalMs, missesAllowed, beatsToRecover, sendToAllMachines } = context.settings;
+  const machines = sendToAllMachines ? 1 : peer.machines.length;
+  return { intervalMs: heartbeatIntervalMs, missesAllowed, beatsToRecover, machines };
 }

@@ -88,16 +88,19 @@ export class ReturnSender {
         failures = 0;
         continue;
       }
-      const outcome = await this.#sendOne(item, signal);
+      const { outcome, version } = await this.#sendOne(item, signal);
       if (outcome === 'later') {
         failures += 1;
+        // The others take their turn: one that the peer does not take must not hold them up for ever.
+        const { returning } = this.#peer;
+        if (returning.includes(item)) this.#peer.returning = [...returning.filter((other) => other !== item), item];
         await this.#wake.wait(clock, backoffMs(failures, { firstMs: 500, mostMs: 15 * SECOND_MS }, random()), signal);
         continue;
       }
       failures = 0;
       this.#peer.returning = this.#peer.returning.filter((other) => other !== item);
       await this.#records.save(this.#peer);
-      const { workload, origin, version } = item;
+      const { workload, origin } = item;
       await this.#events.publish({
         type: 'snapshot-returned',
         workload,
@@ -109,10 +112,35 @@ export class ReturnSender {
     }
   }
 
-  async #sendOne(item: ReturnItem, signal: AbortSignal): Promise<'stored' | 'refused' | 'unreadable' | 'later'> {
+  /** Where the version is damaged or gone, the newest that can still be offered goes in its place. */
+  async #sendOne(
+    item: ReturnItem,
+    signal: AbortSignal,
+  ): Promise<{ outcome: 'stored' | 'refused' | 'unreadable' | 'later'; version: number }> {
+    for (let { version } = item; ;) {
+      const offered = this.#offered(item, version);
+      if (offered === undefined) return { outcome: 'unreadable', version };
+      version = offered;
+      const outcome = await this.#sendVersion(item, version, signal);
+      if (outcome !== 'unreadable' || this.#offered(item, version) === version) return { outcome, version };
+    }
+  }
+
+  #offered(item: ReturnItem, version: number): number | undefined {
+    const key = { dataCenter: this.#peer.label, workload: item.workload, origin: item.origin };
+    const rows = this.#held.store.rowsOf(key);
+    const isOffered = rows.some((row) => row.version === version && row.place === 'live' && !row.withdrawn);
+    return isOffered ? version : this.#context.rules.newestOffered(rows)[0]?.version;
+  }
+
+  async #sendVersion(
+    item: ReturnItem,
+    wanted: number,
+    signal: AbortSignal,
+  ): Promise<'stored' | 'refused' | 'unreadable' | 'later'> {
     const key = { dataCenter: this.#peer.label, workload: item.workload, origin: item.origin };
     try {
-      const reader = await this.#damage.open(this.#held.store, key, item.version);
+      const reader = await this.#damage.open(this.#held.store, key, wanted);
       try {
         const [machine] = transferTargets(this.#peer.choice, false);
         if (machine === undefined) return 'later';

@@ -18,8 +18,13 @@ interface Batch {
   readonly dataCenter: string;
   readonly total: number;
   readonly seen: Set<string>;
+  /** Stored, and not yet part of a delivery. */
   readonly rows: Map<string, { origin: string; workload: string; version: number }>;
+  /** Part of a delivery already: a copy that comes again, because its answer was lost, is no second one. */
+  readonly delivered: Set<string>;
   isDelivered: boolean;
+  /** Snapshots of it that are arriving now; a large one may take longer than any patience. */
+  arriving: number;
   touchedAt: number;
 }
 
@@ -77,10 +82,25 @@ export class ReturnedSnapshots {
 
   /** Takes in a snapshot of type 4. @throws GatewayError as PeerInbox.receiveSnapshot */
   async receive(envelope: SnapshotEnvelope, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
-    const { workload, origin, description, dataCenterOrigin } = envelope;
-    const own = this.#own.newestOf(this.#own.key(origin, workload));
     const batch = this.#batchOf(envelope);
-    if (own !== undefined && own.version >= description.version && this.#identity.isOurs(own.incarnation)) {
+    batch.arriving += 1;
+    try {
+      await this.#receiveIn(batch, envelope, content, signal);
+    } finally {
+      batch.arriving -= 1;
+      batch.touchedAt = this.#context.clock.now();
+    }
+  }
+
+  async #receiveIn(
+    batch: Batch,
+    envelope: SnapshotEnvelope,
+    content: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { workload, origin, description, dataCenterOrigin } = envelope;
+    const own = this.#own.newestOfThisRun(this.#own.key(origin, workload));
+    if (own !== undefined && own.version >= description.version) {
       this.#seen(batch, envelope, false);
       throw new GatewayError(
         'origin-has-newer',
@@ -115,10 +135,13 @@ export class ReturnedSnapshots {
       total: batch?.total ?? 1,
       seen: new Set(),
       rows: new Map(),
+      delivered: new Set(),
       isDelivered: false,
+      arriving: 0,
       touchedAt: this.#context.clock.now(),
     };
-    this.#batches.set(name, fresh);
+    // What came alone is complete with itself: the same one returned again is a return of its own.
+    if (batch !== null) this.#batches.set(name, fresh);
     for (const [old, other] of this.#batches) {
       if (this.#batches.size <= BATCHES_KEPT) break;
       if (other.isDelivered) this.#batches.delete(old);
@@ -133,28 +156,46 @@ export class ReturnedSnapshots {
     batch.seen.add(name);
     const { workload, origin } = envelope;
     if (isDeliverable) batch.rows.set(name, { workload, origin, version: envelope.description.version });
-    if (batch.seen.size >= batch.total) this.#context.tasks.run('deliver a return', () => this.#deliver(batch));
+    // One that comes after the others were delivered follows by itself: it was stored, and must not be forgotten.
+    if (batch.isDelivered || batch.seen.size >= batch.total)
+      this.#context.tasks.run('deliver a return', () => this.#deliver(batch));
   }
 
   async #wait(batch: Batch, signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
     while (!signal.aborted && !batch.isDelivered) {
-      const left = batch.touchedAt + BATCH_PATIENCE_MS - clock.now();
+      const left = batch.arriving > 0 ? BATCH_PATIENCE_MS : batch.touchedAt + BATCH_PATIENCE_MS - clock.now();
       if (left <= 0) return this.#deliver(batch);
       await clock.sleep(left, signal);
     }
   }
 
   async #deliver(batch: Batch): Promise<void> {
-    if (batch.isDelivered) return;
     batch.isDelivered = true;
     const rows: StoredSnapshot[] = [];
-    for (const { workload, origin, version } of batch.rows.values()) {
+    const arrived = [...batch.rows.values()];
+    batch.rows.clear();
+    for (const { workload, origin, version } of arrived) {
+      const name = nameOf(batch.dataCenter, workload, origin, version);
+      if (batch.delivered.has(name) || this.#isWaiting(name)) continue;
+      batch.delivered.add(name);
       const stored = this.#store.rowsOf({ dataCenter: batch.dataCenter, workload, origin });
       const row = stored.find((one) => one.version === version && one.place === 'live' && !one.withdrawn);
       if (row !== undefined) rows.push(row);
     }
     if (rows.length > 0) await this.#deliveries.create('return', batch.dataCenter, rows);
+  }
+
+  /** Whether an open delivery offers it already, and goes on announcing it. */
+  #isWaiting(name: string): boolean {
+    return this.#deliveries
+      .list('open')
+      .filter((delivery) => delivery.reason === 'return')
+      .some(({ dataCenter, snapshots }) =>
+        snapshots.some(
+          (row) => row.state === 'pending' && nameOf(dataCenter, row.workload, row.origin, row.version) === name,
+        ),
+      );
   }
 }
 

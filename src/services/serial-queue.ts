@@ -13,7 +13,14 @@ export class SerialQueue {
 
   add(job: () => Promise<unknown>): void {
     const done = new Promise<void>((resolve, reject) => {
-      const run = (): Promise<void> => job().then(() => resolve(), reject);
+      const run = async (): Promise<void> => {
+        try {
+          await job();
+          resolve();
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
+      };
       this.#tail = this.#tail.then(run);
     });
     this.#context.tasks.run(this.#name, () => done);

@@ -119,12 +119,27 @@ export class Shipper {
       this.#own.noteSeen({ dataCenter, workload: row.workload, origin: row.origin }, row.version);
     }
     this.#peer.plan.reconcile(outcome.rows, dataCenter, this.#context.clock.now());
+    let isWhole = true;
     for (const row of outcome.rows) {
       const key = { dataCenter, workload: row.workload, origin: row.origin };
-      const isBehind = row.version > (this.#own.newestOf(key)?.version ?? Infinity);
-      if (isBehind) await this.#own.renumber(key, row.version, signal);
+      const newest = this.#own.newestOf(key);
+      const isBehind =
+        newest !== undefined &&
+        (row.version > newest.version || (row.version === newest.version && row.sha256 !== newest.sha256));
+      if (!isBehind) continue;
+      try {
+        await this.#own.renumber(key, row.version, signal);
+      } catch (error) {
+        // The next answer is compared again; what else there is to ship does not wait for it.
+        isWhole = false;
+        this.#context.log.warn(
+          { peer: this.#peer.label, origin: row.origin, error: messageOf(error) },
+          'an own snapshot cannot be renumbered; it is tried again',
+        );
+      }
     }
-    this.#compared(inventoryDigest(inventoryText(outcome.rows)));
+    if (isWhole) this.#compared(inventoryDigest(inventoryText(outcome.rows)));
+    this.#isCompared = true;
     this.#own.progress.notify();
     this.#peer.shipWake.ring();
   }
@@ -151,7 +166,7 @@ export class Shipper {
       const outcome = await this.#send(key, version, signal);
       await this.#note(key, version, outcome, signal);
     } catch (error) {
-      this.#unreadable(key, error);
+      if (!signal.aborted) this.#unreadable(key, error);
     } finally {
       this.#peer.shipWake.ring();
       this.#own.progress.notify();
@@ -227,12 +242,17 @@ export class Shipper {
         return;
       case 'not-newer':
         // The peer has something newer, from before our state was lost, or from the run that we are a copy of.
-        plan.stored(key, outcome.isConflict ? version : Math.max(version, outcome.has));
-        await this.#own.renumber(key, Math.max(version, outcome.has), signal);
+        if ((await this.#own.renumber(key, Math.max(version, outcome.has), signal)) === 'theirs')
+          plan.stored(key, outcome.isConflict ? version : Math.max(version, outcome.has));
+        // Not stored: nobody who waits for what was accepted may be told that the peer has it.
+        else plan.dropped(key);
         return;
       case 'refused':
-      case 'failed':
-        plan.failed(key, (failures) => this.#retryAt(failures));
+      case 'failed': {
+        const failures = plan.failed(key, (times) => this.#retryAt(times));
+        // A newer one came while it was under way: now that it has failed, it never goes.
+        if (failures === 0) this.#context.telemetry.snapshotSuperseded(label);
+      }
     }
   }
 

@@ -1,4 +1,4 @@
-import type { PeerHealth } from '../core/peer-health.ts';
+import { effectiveIntervalMs, missAfterMs, type PeerHealth } from '../core/peer-health.ts';
 import type { StoredSnapshot } from '../core/snapshot.ts';
 import type { Context } from './context.ts';
 import type { Deliveries } from './deliveries.ts';
@@ -6,7 +6,7 @@ import type { EventHub } from './event-hub.ts';
 import type { FailoverCommand } from './failover-command.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
 import type { StateFollower } from './health-monitor.ts';
-import type { Peer } from './peer.ts';
+import { healthConfig, type Peer } from './peer.ts';
 import type { PeerRecords } from './peer-records.ts';
 
 /**
@@ -43,12 +43,20 @@ export class Takeover implements StateFollower {
   resume(peers: readonly Peer[]): void {
     for (const peer of peers) {
       peer.blockedBy = this.#blockOf(peer);
-      if (peer.isTakeoverDue) peer.followUps.add(() => this.#pursue(peer));
+      if (peer.isTakeoverDue) this.#context.tasks.run('resume a takeover', (signal) => this.#resumeDue(peer, signal));
       // A crash may have come between the peer's return and the calling off of what its death had begun.
       else if (peer.health.state === 'up' || peer.health.state === 'left') {
         peer.followUps.add(() => this.#callOff(peer, 'the peer was heard again'));
       }
     }
+  }
+
+  /** The verdict is that of a former run, however long ago: the peer gets the time of one heartbeat to be heard. */
+  async #resumeDue(peer: Peer, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    const interval = effectiveIntervalMs(peer.health, healthConfig(this.#context, peer));
+    await clock.sleep(interval === Infinity ? 0 : missAfterMs(1, interval, Infinity), signal);
+    if (!signal.aborted) peer.followUps.add(() => this.#pursue(peer));
   }
 
   async onUp(peer: Peer): Promise<void> {
@@ -58,6 +66,8 @@ export class Takeover implements StateFollower {
   async onLeft(peer: Peer): Promise<void> {
     await this.#callOff(peer, 'the peer left in order');
     if (!this.#context.settings.deleteHeldWhenLeft || peer.name === null) return;
+    // It may have come back while we were busy: what it replicates now is no longer what it left behind.
+    if (peer.health.state !== 'left') return;
     const deleted = await this.#held.deleteAll(peer.name);
     this.#context.log.info(
       { peer: peer.label, deleted },
@@ -80,13 +90,15 @@ export class Takeover implements StateFollower {
   }
 
   async #pursue(peer: Peer): Promise<void> {
-    if (!peer.isTakeoverDue || peer.health.state !== 'down') return;
+    if (!isDue(peer)) return;
     peer.blockedBy = this.#blockOf(peer);
     if (peer.blockedBy === 'refused') {
       await this.#events.publish({ type: 'takeover-blocked', dataCenter: peer.label, reason: 'refused' });
       return;
     }
     if (this.#context.settings.mode === 'active') await this.#deliver(peer);
+    // It may have been heard again while the delivery was written; what its return calls off comes after us in the queue.
+    if (!isDue(peer)) return;
     const { sinceMs } = peer;
     // Due until the command has ended too: a crash runs it again, and finds the delivery made.
     this.#command.peerDown(peer, () => peer.followUps.add(() => this.#accomplished(peer, sinceMs)));
@@ -102,12 +114,12 @@ export class Takeover implements StateFollower {
     const snapshots = this.#due(peer);
     if (peer.name === null || snapshots.length === 0 || this.#hasOpen(peer.name)) return;
     await this.#deliveries.create('takeover', peer.name, snapshots);
-    // It may have been heard again while the delivery was written; what its return calls off comes after us in the queue.
   }
 
   #due(peer: Peer): readonly StoredSnapshot[] {
     if (peer.name === null) return [];
-    return this.#held.offered(peer.name).filter((row) => row.deliveredBy === null);
+    // Nor anything older than what was delivered, should that be damaged now: the application has gone beyond it.
+    return this.#held.offered(peer.name).filter((row) => !this.#held.wasDelivered(row.key, row.version));
   }
 
   /** A delivery that a crash kept from being noted in the peer's record. */
@@ -124,4 +136,8 @@ export class Takeover implements StateFollower {
     if (this.#context.settings.mode === 'passive') return 'passive';
     return peer.name === null || this.#held.offered(peer.name).length === 0 ? 'nothing-held' : null;
   }
+}
+
+function isDue(peer: Peer): boolean {
+  return peer.isTakeoverDue && peer.health.state === 'down';
 }

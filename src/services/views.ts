@@ -60,7 +60,7 @@ export class Views implements TelemetrySource {
       incarnation: health.order?.incarnation ?? null,
       missed: health.missed,
       rttMs: peer.rttMs,
-      hearsUs: rules.hearsUs(health, healthConfig(this.#context), now),
+      hearsUs: rules.hearsUs(health, healthConfig(this.#context, peer), now),
       application: { status: health.application },
       machines: choice.machines.map(({ address, ok, lastError }) => ({ address, ok, lastError })),
       held: this.#heldSum(peer).view,
@@ -103,7 +103,8 @@ export class Views implements TelemetrySource {
   }
 
   #liveIncarnations(peer: Peer): number {
-    const window = this.#context.settings.missesAllowed * effectiveIntervalMs(peer.health, healthConfig(this.#context));
+    const window =
+      this.#context.settings.missesAllowed * effectiveIntervalMs(peer.health, healthConfig(this.#context, peer));
     const now = this.#context.clock.now();
     return [...peer.incarnationsHeard.values()].filter((at) => now - at < window).length;
   }
@@ -156,7 +157,7 @@ export class Views implements TelemetrySource {
         peer: peer.label,
         state: peer.health.state,
         lastHeartbeatMs: peer.lastHeartbeatMs,
-        hearsUs: rules.hearsUs(peer.health, healthConfig(this.#context), clock.now()),
+        hearsUs: rules.hearsUs(peer.health, healthConfig(this.#context, peer), clock.now()),
         pending: peer.plan.pending(),
         lagSeconds: oldest === null ? 0 : (clock.now() - oldest) / SECOND_MS,
         heldSnapshots: view.origins,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../ports/clock.ts';
 
 /** A bell: whoever waits is woken by the next ring; a ring while nobody waits is kept for the next one who comes. */
@@ -30,6 +31,25 @@ export class Wake {
       this.#rung = false;
     }
   }
+}
+
+/** A signal that is over with any of the callers' or when `end` is called, and of which nothing stays at theirs. */
+export function bounded(...signals: readonly AbortSignal[]): {
+  readonly signal: AbortSignal;
+  readonly end: () => void;
+} {
+  const controller = new AbortController();
+  const end = (): void => {
+    for (const signal of signals) signal.removeEventListener('abort', end);
+    controller.abort();
+  };
+  for (const signal of signals) {
+    // Many wait under the signal of a whole gateway: that is no leak, and Node.js would warn of one.
+    setMaxListeners(0, signal);
+    signal.addEventListener('abort', end, { once: true });
+  }
+  if (signals.some((signal) => signal.aborted)) end();
+  return { signal: controller.signal, end };
 }
 
 /** Many waiters, each of which wants to look again whenever something changed. */

@@ -1,5 +1,6 @@
 import { backoffMs } from '../core/backoff.ts';
 import type { GatewayEvent } from '../core/events.ts';
+import { messageOf } from '../errors.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { EventSink } from '../ports/hooks.ts';
 import { MINUTE_MS, SECOND_MS } from '../units.ts';
@@ -7,6 +8,7 @@ import type { Context } from './context.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { DurableRecords } from './durable-records.ts';
 import type { EventHub } from './event-hub.ts';
+import { bounded } from './wake.ts';
 
 const RECORD = 'webhook';
 
@@ -43,15 +45,26 @@ export class Webhook {
   }
 
   async #post(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#context;
-    let repeatAt = clock.now() + MINUTE_MS;
-    for (;;) {
-      await this.#catchUp(signal);
+    const { clock, random, log } = this.#context;
+    // A start is like the connecting of a subscriber: what a former run left open is announced at once.
+    let repeatAt = clock.now();
+    for (let failures = 0; ;) {
+      try {
+        await this.#catchUp(signal);
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (failures === 1)
+          log.warn({ error: messageOf(error) }, 'the event log cannot be read for the webhook; it is tried again');
+        await clock.sleep(backoffMs(failures, { firstMs: SECOND_MS, mostMs: MINUTE_MS }, random()), signal);
+        if (signal.aborted) return;
+        continue;
+      }
       if (signal.aborted) return;
-      const wait = new AbortController();
-      const due = clock.sleep(repeatAt - clock.now(), AbortSignal.any([wait.signal, signal]));
-      await Promise.race([this.#events.changed(this.#after, AbortSignal.any([wait.signal, signal])), due]);
-      wait.abort();
+      const wait = bounded(signal);
+      const due = clock.sleep(repeatAt - clock.now(), wait.signal);
+      await Promise.race([this.#events.changed(this.#after, wait.signal), due]);
+      wait.end();
       if (clock.now() < repeatAt) continue;
       repeatAt = clock.now() + MINUTE_MS;
       for (const delivery of this.#deliveries.repeats()) {
@@ -63,12 +76,13 @@ export class Webhook {
   }
 
   async #catchUp(signal: AbortSignal): Promise<void> {
-    const { oldestId } = this.#events;
-    if (this.#after > 0 && oldestId > 0 && this.#after < oldestId - 1 && !(await this.#hasNext())) {
-      const at = isoTime(this.#context.clock.wallMs());
-      await this.#untilTaken({ id: oldestId - 1, at, type: 'log-truncated', oldestId }, signal);
-    }
     while (!signal.aborted) {
+      // Looked at before each batch: the log may have dropped events while the webhook was away in the middle of one.
+      const { oldestId } = this.#events;
+      if (this.#after > 0 && oldestId > 0 && this.#after < oldestId - 1 && !(await this.#hasNext())) {
+        const at = isoTime(this.#context.clock.wallMs());
+        if (!(await this.#untilTaken({ id: oldestId - 1, at, type: 'log-truncated', oldestId }, signal))) return;
+      }
       const events = await this.#events.read(this.#after, 100);
       if (events.length === 0) return;
       for (const event of events) {

@@ -28,7 +28,8 @@ export const WIRE_VERSIONS: readonly WireVersion[] = [
   {
     protocol: 1,
     since: '2026-11-23',
-    change: 'The first protocol: heartbeats, orderly shutdowns, snapshots with their description in headers, inventories.',
+    change:
+      'The first protocol: heartbeats, orderly shutdowns, snapshots with their description in headers, inventories.',
     shapes: {
       message: 'e63a1817b64adf38',
       answer: 'dd2035b231fc8c9b',

@@ -21,7 +21,9 @@ export function runHealthScript(text: string): void {
     try {
       run.line(line);
     } catch (error) {
-      throw new Error(`line ${index + 1}: ${raw.trim()}\n${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new Error(`line ${index + 1}: ${raw.trim()}\n${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
     }
   }
 }
@@ -68,7 +70,8 @@ class Run {
   #restart(words: readonly string[]): void {
     const [time = '', ...flags] = words;
     this.#now = msOf(time);
-    for (const flag of flags) if (flag !== 'holding' && flag !== 'forgotten') throw new Error(`"${flag}" is no word of restart`);
+    for (const flag of flags)
+      if (flag !== 'holding' && flag !== 'forgotten') throw new Error(`"${flag}" is no word of restart`);
     const { state, reason, order, announcedMs } = this.#health;
     const remembered = flags.includes('forgotten') ? null : { state, reason, order, announcedMs };
     this.#health = rememberedPeer(remembered, flags.includes('holding'), this.#now);
@@ -78,8 +81,18 @@ class Run {
   #at(words: readonly string[]): void {
     const arrow = words.indexOf('->');
     const [time = '', ...event] = arrow < 0 ? words : words.slice(0, arrow);
-    const wanted = arrow < 0 ? [] : words.slice(arrow + 1).join(' ').split(/\s*,\s*/);
-    this.#feed(msOf(time), event, wanted.filter((outcome) => outcome !== 'nothing'));
+    const wanted =
+      arrow < 0
+        ? []
+        : words
+            .slice(arrow + 1)
+            .join(' ')
+            .split(/\s*,\s*/);
+    this.#feed(
+      msOf(time),
+      event,
+      wanted.filter((outcome) => outcome !== 'nothing'),
+    );
   }
 
   /** every STEP from TIME to TIME EVENT…: again and again, and nothing may follow. A count `INC/+` goes up by itself. */
@@ -97,7 +110,9 @@ class Run {
     const hasMisses = wanted.some((outcome) => outcome.startsWith('miss '));
     const said = step.effects.map(describe).filter((outcome) => hasMisses || !outcome.startsWith('miss '));
     if (said.join(', ') !== wanted.join(', ')) {
-      throw new Error(`at ${at} ms: expected "${wanted.join(', ') || 'nothing'}", got "${said.join(', ') || 'nothing'}"`);
+      throw new Error(
+        `at ${at} ms: expected "${wanted.join(', ') || 'nothing'}", got "${said.join(', ') || 'nothing'}"`,
+      );
     }
   }
 
@@ -124,10 +139,17 @@ class Run {
   #heartbeatOf(order: string, options: Map<string, string>): HealthEvent {
     const heard = take(options, 'heard') ?? '0';
     const application = take(options, 'application') ?? 'passing';
-    if (application !== 'passing' && application !== 'critical' && application !== 'unknown') throw new Error(`application=${application}`);
+    if (application !== 'passing' && application !== 'critical' && application !== 'unknown')
+      throw new Error(`application=${application}`);
     const intervalMs = msOf(take(options, 'interval') ?? '1s');
     nothingLeft(options);
-    return { kind: 'heartbeat', order: this.#orderOf(order), intervalMs, application, heardUsAgoMs: heard === 'never' ? null : msOf(heard) };
+    return {
+      kind: 'heartbeat',
+      order: this.#orderOf(order),
+      intervalMs,
+      application,
+      heardUsAgoMs: heard === 'never' ? null : msOf(heard),
+    };
   }
 
   #orderOf(text: string): { incarnation: number; heartbeatCnt: number } {

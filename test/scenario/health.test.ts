@@ -14,7 +14,11 @@ describe('scenarios of peer health', () => {
 
 describe('the runner of scenarios', () => {
   const refused: [name: string, script: string, problem: RegExp][] = [
-    ['an outcome that did not come', 'at 0 heartbeat 1/1 -> down silence', /line 1[^]*expected "down silence", got "up"/],
+    [
+      'an outcome that did not come',
+      'at 0 heartbeat 1/1 -> down silence',
+      /line 1[^]*expected "down silence", got "up"/,
+    ],
     ['a consequence that nobody named', 'at 0 heartbeat 1/1', /expected "nothing", got "up"/],
     ['a miss that did not come', 'at 0 heartbeat 1/1 -> up\nat 1s tick -> miss 1', /line 2/],
     ['a wrong show', 'show state=up', /state is unknown/],

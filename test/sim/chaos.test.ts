@@ -9,7 +9,10 @@ const PORTION = 50;
 
 /** Everything that a run did, as far as anybody could see it. */
 function storyOf(world: SimWorld): string[] {
-  return [...world.oracle.transitions, ...world.oracle.events.map(({ at, gateway, event }) => `${at} ${gateway} ${JSON.stringify(event)}`)];
+  return [
+    ...world.oracle.transitions,
+    ...world.oracle.events.map(({ at, gateway, event }) => `${at} ${gateway} ${JSON.stringify(event)}`),
+  ];
 }
 
 describe('gateways in a world of faults', () => {

@@ -28,7 +28,11 @@ const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
   [3, (world, gateway) => world.network.change(gateway.name, otherOf(world, gateway).name, { isCut: true })],
   [4, (world, gateway, random) => heal(world, gateway, random)],
   [2, (world, gateway, random) => roughen(world, gateway, random)],
-  [1, (world, gateway, random) => world.network.change(gateway.name, otherOf(world, gateway).name, { breakAtByte: random.int(0, 200) })],
+  [
+    1,
+    (world, gateway, random) =>
+      world.network.change(gateway.name, otherOf(world, gateway).name, { breakAtByte: random.int(0, 200) }),
+  ],
   [1, (world, gateway) => world.network.change(gateway.name, otherOf(world, gateway).name, { corruption: 0.5 })],
   [2, (_world, gateway) => gateway.kill()],
   [6, (_world, gateway) => restart(gateway)],
@@ -37,7 +41,11 @@ const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
   [1, (_world, gateway, random) => gateway.skew.jump(random.pick([-3_600_000, 3_600_000]))],
   [1, (_world, gateway, random) => gateway.failDisk(random.pick(['store-full', 'store-unavailable']))],
   [2, (_world, gateway) => gateway.failDisk(null)],
-  [1, (_world, gateway, random) => Object.assign(gateway.pace, { latencyMs: random.int(0, 20), jitterMs: random.int(0, 100) })],
+  [
+    1,
+    (_world, gateway, random) =>
+      Object.assign(gateway.pace, { latencyMs: random.int(0, 20), jitterMs: random.int(0, 100) }),
+  ],
 ];
 
 /** A run of random faults, then peace, then judgement: one seed, one story. */
@@ -90,7 +98,8 @@ function heal(world: SimWorld, gateway: SimGateway, random: SeededRandom): void 
   world.network.heal(gateway.name, other.name);
   const { life } = gateway;
   const { life: otherLife } = other;
-  const isQuiet = (): boolean => gateway.life === life && other.life === otherLife && gateway.isRunning && other.isRunning;
+  const isQuiet = (): boolean =>
+    gateway.life === life && other.life === otherLife && gateway.isRunning && other.isRunning;
   if (!isQuiet() || !random.chance(0.7)) return;
   const { changes } = world.network;
   const healedAt = world.timeline.now;

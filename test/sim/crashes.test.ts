@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { EventType } from '../../src/core/events.ts';
 import type { Oracle } from './oracle.ts';
 import type { SimGateway } from './sim-gateway.ts';
 import { SimWorld } from './sim-world.ts';
@@ -17,7 +18,11 @@ async function pair(seed: number): Promise<SimWorld> {
 }
 
 /** Kills the gateway at the moment that `when` names, once; it is started again two seconds later. */
-function killAt(world: SimWorld, gateway: SimGateway, when: (oracle: Oracle, strike: () => void) => void): { struck: boolean } {
+function killAt(
+  world: SimWorld,
+  gateway: SimGateway,
+  when: (oracle: Oracle, strike: () => void) => void,
+): { struck: boolean } {
   const state = { struck: false };
   when(world.oracle, () => {
     if (state.struck) return;
@@ -29,11 +34,25 @@ function killAt(world: SimWorld, gateway: SimGateway, when: (oracle: Oracle, str
 }
 
 const MOMENTS: readonly [name: string, when: (oracle: Oracle, strike: () => void) => void][] = [
-  ['right after down was decided', (oracle, strike) => (oracle.onTransition = (gateway, _peer, to) => void (gateway.name === 'dc2' && to === 'down' && strike()))],
-  ['right after down was announced', (oracle, strike) => (oracle.onEvent = (gateway, event) => void (gateway.name === 'dc2' && event.type === 'peer-down' && strike()))],
-  ['right after the delivery was announced', (oracle, strike) => (oracle.onEvent = (gateway, event) => void (gateway.name === 'dc2' && event.type === 'delivery' && strike()))],
-  ['right after the delivery was done', (oracle, strike) => (oracle.onEvent = (gateway, event) => void (gateway.name === 'dc2' && event.type === 'delivery-done' && strike()))],
+  [
+    'right after down was decided',
+    (oracle, strike) =>
+      (oracle.onTransition = (gateway, _peer, to) => {
+        if (gateway.name === 'dc2' && to === 'down') strike();
+      }),
+  ],
+  ['right after down was announced', atEvent('peer-down')],
+  ['right after the delivery was announced', atEvent('delivery')],
+  ['right after the delivery was done', atEvent('delivery-done')],
 ];
+
+function atEvent(type: EventType): (oracle: Oracle, strike: () => void) => void {
+  return (oracle, strike) => {
+    oracle.onEvent = (gateway, event) => {
+      if (gateway.name === 'dc2' && event.type === type) strike();
+    };
+  };
+}
 
 describe('9: kill -9 of the survivor', () => {
   for (const [name, when] of MOMENTS) {

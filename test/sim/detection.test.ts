@@ -122,9 +122,13 @@ describe('4: a two-way cut longer than the threshold, then it heals', () => {
 });
 
 describe('5: only one direction is cut', () => {
-  const hears = (world: SimWorld, who: string, peer: string): unknown => world.gateway(who).gateway?.api.peer(peer).hearsUs;
+  const hears = (world: SimWorld, who: string, peer: string): unknown =>
+    world.gateway(who).gateway?.api.peer(peer).hearsUs;
 
-  for (const [from, to] of [['dc1', 'dc2'], ['dc2', 'dc1']] as const) {
+  for (const [from, to] of [
+    ['dc1', 'dc2'],
+    ['dc2', 'dc1'],
+  ] as const) {
     scenario(`from ${from} to ${to}: ${to} goes by what it hears, ${from} knows that it is not heard`, async (seed) => {
       const world = await pair(seed);
       world.network.change(from, to, { isCut: true });
@@ -166,10 +170,29 @@ describe('8: a line that goes up and down at random for an hour', () => {
         world.network.heal('dc1', 'dc2');
         await world.run(world.random.int(500, 20_000));
       }
-      const done = world.oracle.events.filter(({ gateway, event }) => gateway === 'dc2' && event.type === 'delivery-done');
+      const done = world.oracle.events.filter(
+        ({ gateway, event }) => gateway === 'dc2' && event.type === 'delivery-done',
+      );
       expect(done).to.have.length(1);
       expect(world.gateway('dc2').gateway?.api.peer('dc1').transitions).to.be.greaterThan(50);
     }
+  });
+});
+
+describe('a peer with a longer interval than ours', () => {
+  scenario('is judged by its own pace, also after our restart', async (seed) => {
+    const world = new SimWorld({ seed, settingsOf: { dc1: { heartbeatIntervalMs: 10_000 } } });
+    await world.begin();
+    await world.run(world.random.int(0, 10_000));
+    world.gateway('dc2').kill();
+    world.gateway('dc2').start();
+    // No answer tells it that the peer is alive: it has only what it remembers.
+    world.network.change('dc2', 'dc1', { isCut: true });
+    await world.run(60_000);
+    expect(world.oracle.downs('dc2', 'dc1')).to.equal(0);
+    world.gateway('dc1').kill();
+    await world.run(41_500);
+    expect(world.oracle.downs('dc2', 'dc1')).to.equal(1);
   });
 });
 

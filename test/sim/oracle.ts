@@ -61,17 +61,30 @@ export class Oracle implements Observer {
     for (const peer of gateway.settings.peers) {
       const name = peer.name ?? '';
       const state = gateway.stateOf(name) ?? 'unknown';
-      this.#sights.set(`${gateway.name} ${name}`, { state, lastHeard: -Infinity, lastAnswered: -Infinity, lastRefused: -Infinity, incarnation: 0, count: 0, criticalInRow: 0 });
+      this.#sights.set(`${gateway.name} ${name}`, {
+        state,
+        lastHeard: -Infinity,
+        lastAnswered: -Infinity,
+        lastRefused: -Infinity,
+        incarnation: 0,
+        count: 0,
+        criticalInRow: 0,
+      });
       const dues = this.#dues.get(`${gateway.name} ${name}`) ?? [];
       // Not written down before a crash: it will be found out again.
       if (state !== 'down') this.#dues.delete(`${gateway.name} ${name}`);
-      else this.#dues.set(`${gateway.name} ${name}`, dues.map((due) => ({ ...due, since: now })));
+      else
+        this.#dues.set(
+          `${gateway.name} ${name}`,
+          dues.map((due) => ({ ...due, since: now })),
+        );
     }
   }
 
   heard(gateway: SimGateway, beat: { from: string; incarnation: number; count: number; isCritical: boolean }): void {
     const sight = this.#sight(gateway.name, beat.from);
-    const isNewer = beat.incarnation > sight.incarnation || (beat.incarnation === sight.incarnation && beat.count > sight.count);
+    const isNewer =
+      beat.incarnation > sight.incarnation || (beat.incarnation === sight.incarnation && beat.count > sight.count);
     if (!isNewer) return;
     sight.incarnation = beat.incarnation;
     sight.count = beat.count;
@@ -99,7 +112,8 @@ export class Oracle implements Observer {
     if (event.type === 'delivery') this.#announced(gateway, event.delivery);
     if (event.type === 'delivery-done') {
       const pending = event.delivery.snapshots.filter((row) => row.state === 'pending');
-      if (pending.length > 0) this.#broken(`${gateway.name} calls a delivery done that lacks ${pending.map((row) => row.origin).join()}`);
+      if (pending.length > 0)
+        this.#broken(`${gateway.name} calls a delivery done that lacks ${pending.map((row) => row.origin).join()}`);
     }
     if (event.type === 'takeover-blocked') this.#blocked(gateway, event.dataCenter, event.reason);
     this.onEvent(gateway, event);
@@ -127,10 +141,12 @@ export class Oracle implements Observer {
     for (const gateway of this.gateways) {
       for (const peer of gateway.settings.peers) {
         const state = gateway.stateOf(peer.name ?? '');
-        if (state !== 'up') this.#broken(`${gateway.name} does not see that ${peer.name ?? ''} is up again: ${String(state)}`);
+        if (state !== 'up')
+          this.#broken(`${gateway.name} does not see that ${peer.name ?? ''} is up again: ${String(state)}`);
       }
       const open = gateway.gateway?.api.deliveries('open') ?? [];
-      if (open.length > 0 && !gateway.application.isIdle) this.#broken(`${gateway.name} has a delivery that was forgotten: ${open.map((one) => one.id).join()}`);
+      if (open.length > 0 && !gateway.application.isIdle)
+        this.#broken(`${gateway.name} has a delivery that was forgotten: ${open.map((one) => one.id).join()}`);
       for (const [origin, version] of gateway.application.accepted) this.#checkArrived(gateway, origin, version);
     }
     if (this.violation !== null) throw this.violation;
@@ -138,7 +154,10 @@ export class Oracle implements Observer {
 
   /** Both see each other: checked some time after a heal, when nothing came between. */
   checkSeen(a: string, b: string): void {
-    for (const [from, to] of [[a, b], [b, a]] as const) {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       const { state } = this.#sight(from, to);
       if (state !== 'up') this.#broken(`${from} sees ${to} as ${state} two intervals after the line was healed`);
     }
@@ -156,7 +175,11 @@ export class Oracle implements Observer {
   takeovers(gateway: string, peer: string): number {
     return this.#count(
       gateway,
-      (event) => event.type === 'delivery' && event.delivery.reason === 'takeover' && event.delivery.dataCenter === peer && event.delivery.attempt === 1,
+      (event) =>
+        event.type === 'delivery' &&
+        event.delivery.reason === 'takeover' &&
+        event.delivery.dataCenter === peer &&
+        event.delivery.attempt === 1,
     );
   }
 
@@ -172,7 +195,15 @@ export class Oracle implements Observer {
   #sight(gateway: string, peer: string): Sight {
     const sight = this.#sights.get(`${gateway} ${peer}`);
     if (sight !== undefined) return sight;
-    const fresh: Sight = { state: 'unknown', lastHeard: -Infinity, lastAnswered: -Infinity, lastRefused: -Infinity, incarnation: 0, count: 0, criticalInRow: 0 };
+    const fresh: Sight = {
+      state: 'unknown',
+      lastHeard: -Infinity,
+      lastAnswered: -Infinity,
+      lastRefused: -Infinity,
+      incarnation: 0,
+      count: 0,
+      criticalInRow: 0,
+    };
     this.#sights.set(`${gateway} ${peer}`, fresh);
     return fresh;
   }
@@ -186,21 +217,33 @@ export class Oracle implements Observer {
     return ms;
   }
 
+  /** The longer of both intervals counts. */
+  #intervalMs(gateway: SimGateway, peer: string): number {
+    const theirs = this.gateways.find((one) => one.name === peer)?.settings.heartbeatIntervalMs ?? 0;
+    return Math.max(gateway.settings.heartbeatIntervalMs, theirs);
+  }
+
   #wentDown(gateway: SimGateway, peer: string, sight: Sight): void {
-    const { heartbeatIntervalMs, missesAllowed, mode } = gateway.settings;
+    const { missesAllowed, mode } = gateway.settings;
+    const heartbeatIntervalMs = this.#intervalMs(gateway, peer);
     if (sight.criticalInRow < missesAllowed - 1) {
       const least = Math.max(1.5, missesAllowed) * heartbeatIntervalMs;
       const stops = gateway.stopsSince(Math.max(sight.lastHeard, gateway.listeningSince));
       // Of each stop the gateway cannot see the part before the next look at its clock.
       const silence = this.#silenceMs(gateway, sight) + stops.length * (heartbeatIntervalMs / 8);
-      if (silence < least) this.#broken(`${gateway.name} declared ${peer} down after ${silence} ms of silence, before ${least} ms`);
+      if (silence < least)
+        this.#broken(`${gateway.name} declared ${peer} down after ${silence} ms of silence, before ${least} ms`);
       const answer = this.#timeline.now - sight.lastAnswered;
-      if (answer < heartbeatIntervalMs) this.#broken(`${gateway.name} declared ${peer} down ${answer} ms after it answered`);
+      if (answer < heartbeatIntervalMs)
+        this.#broken(`${gateway.name} declared ${peer} down ${answer} ms after it answered`);
     }
     if (mode === 'passive') return;
     const covered = (origin: string, version: number): boolean =>
       (gateway.gateway?.api.deliveries('open') ?? []).some(
-        (delivery) => delivery.reason === 'takeover' && delivery.dataCenter === peer && delivery.snapshots.some((row) => row.origin === origin && row.version >= version),
+        (delivery) =>
+          delivery.reason === 'takeover' &&
+          delivery.dataCenter === peer &&
+          delivery.snapshots.some((row) => row.origin === origin && row.version >= version),
       );
     const dues = this.#offered(gateway, peer).filter((due) => !covered(due.origin, due.version));
     if (dues.length > 0) this.#dues.set(`${gateway.name} ${peer}`, dues);
@@ -214,7 +257,9 @@ export class Oracle implements Observer {
       if (row.version < (newest.get(row.key.origin)?.version ?? 0)) continue;
       newest.set(row.key.origin, { version: row.version, isOffered: !row.withdrawn && row.deliveredBy === null });
     }
-    return [...newest].filter(([, { isOffered }]) => isOffered).map(([origin, { version }]) => ({ origin, version, since: this.#timeline.now }));
+    return [...newest]
+      .filter(([, { isOffered }]) => isOffered)
+      .map(([origin, { version }]) => ({ origin, version, since: this.#timeline.now }));
   }
 
   /** What was due, less what its origin has withdrawn since. */
@@ -227,8 +272,11 @@ export class Oracle implements Observer {
     const name = `${gateway.name} ${delivery.dataCenter}`;
     const dues = this.#dues.get(name);
     if (dues === undefined || delivery.reason !== 'takeover') return;
-    const left = this.#stillOffered(gateway, delivery.dataCenter, dues).filter((due) => !delivery.snapshots.some((row) => row.origin === due.origin && row.version >= due.version));
-    if (left.length > 0) this.#broken(`${gateway.name} delivers ${delivery.dataCenter} without ${left.map((due) => due.origin).join()}`);
+    const left = this.#stillOffered(gateway, delivery.dataCenter, dues).filter(
+      (due) => !delivery.snapshots.some((row) => row.origin === due.origin && row.version >= due.version),
+    );
+    if (left.length > 0)
+      this.#broken(`${gateway.name} delivers ${delivery.dataCenter} without ${left.map((due) => due.origin).join()}`);
     this.#dues.delete(name);
   }
 
@@ -243,14 +291,17 @@ export class Oracle implements Observer {
 
   #checkSight(gateway: SimGateway, peer: string): void {
     const sight = this.#sight(gateway.name, peer);
-    const { heartbeatIntervalMs, missesAllowed } = gateway.settings;
+    const { missesAllowed } = gateway.settings;
+    const heartbeatIntervalMs = this.#intervalMs(gateway, peer);
     const now = this.#timeline.now;
     if (sight.state === 'up' || sight.state === 'suspect') {
       const most = Math.max(1.5, missesAllowed) * heartbeatIntervalMs + SLACK_MS;
       const isSilent = this.#silenceMs(gateway, sight) > most;
       const isAnswering = now - sight.lastAnswered < 1.25 * heartbeatIntervalMs + SLACK_MS;
       if (isSilent && !isAnswering && gateway.stoppedMsSince(now - 2 * most) === 0) {
-        this.#broken(`${gateway.name} has not noticed that ${peer} is silent for ${this.#silenceMs(gateway, sight)} ms`);
+        this.#broken(
+          `${gateway.name} has not noticed that ${peer} is silent for ${this.#silenceMs(gateway, sight)} ms`,
+        );
       }
     }
     const dues = this.#dues.get(`${gateway.name} ${peer}`) ?? [];
@@ -270,7 +321,8 @@ export class Oracle implements Observer {
         greatest.set(name, Math.max(row.version, greatest.get(name) ?? 0));
         const writer = store === 'held' ? row.key.dataCenter : store === 'outgoing' ? gateway.name : row.key.workload;
         const posted = this.gateways.find((one) => one.name === writer)?.application.digests.get(row.key.origin);
-        if (posted?.has(row.sha256) !== true) this.#broken(`${gateway.name} has bytes of ${row.key.origin} that nobody posted`);
+        if (posted?.has(row.sha256) !== true)
+          this.#broken(`${gateway.name} has bytes of ${row.key.origin} that nobody posted`);
       }
     }
     for (const [name, before] of this.#newest) {
@@ -285,9 +337,12 @@ export class Oracle implements Observer {
     for (const peer of gateway.settings.peers) {
       const holder = this.gateways.find((one) => one.name === peer.name);
       if (holder === undefined) continue;
-      const rows = holder.rows('held').filter((row) => row.key.dataCenter === gateway.name && row.key.origin === origin && row.place !== 'lost');
+      const rows = holder
+        .rows('held')
+        .filter((row) => row.key.dataCenter === gateway.name && row.key.origin === origin && row.place !== 'lost');
       const has = Math.max(0, ...rows.map((row) => row.version));
-      if (has < version) this.#broken(`${origin}@${version} of ${gateway.name} never arrived at ${holder.name}, which has ${has}`);
+      if (has < version)
+        this.#broken(`${origin}@${version} of ${gateway.name} never arrived at ${holder.name}, which has ${has}`);
     }
   }
 

@@ -39,7 +39,12 @@ const FAULTS: readonly Planted[] = [
     fault: 'one miss too few is allowed',
     rules: {
       stepPeerHealth: (health, config, event, now) =>
-        RULES.stepPeerHealth(health, event.kind === 'tick' ? { ...config, missesAllowed: config.missesAllowed - 1 } : config, event, now),
+        RULES.stepPeerHealth(
+          health,
+          event.kind === 'tick' ? { ...config, missesAllowed: config.missesAllowed - 1 } : config,
+          event,
+          now,
+        ),
     },
     found: /declared dc\d down after \d+(\.\d+)? ms of silence/,
   },
@@ -47,7 +52,8 @@ const FAULTS: readonly Planted[] = [
     promise: 'a peer is never down for our own pause',
     fault: 'own pauses are not taken into account',
     rules: {
-      stepPeerHealth: (health, config, event, now) => (event.kind === 'own-pause' ? { health, effects: [] } : RULES.stepPeerHealth(health, config, event, now)),
+      stepPeerHealth: (health, config, event, now) =>
+        event.kind === 'own-pause' ? { health, effects: [] } : RULES.stepPeerHealth(health, config, event, now),
     },
     found: /declared dc\d down after \d+(\.\d+)? ms of silence/,
   },
@@ -55,7 +61,8 @@ const FAULTS: readonly Planted[] = [
     promise: 'a peer that answers is not declared down',
     fault: 'answers are not noted',
     rules: {
-      stepPeerHealth: (health, config, event, now) => (event.kind === 'answered' ? { health, effects: [] } : RULES.stepPeerHealth(health, config, event, now)),
+      stepPeerHealth: (health, config, event, now) =>
+        event.kind === 'answered' ? { health, effects: [] } : RULES.stepPeerHealth(health, config, event, now),
     },
     found: /declared dc\d down \d+(\.\d+)? ms after it answered/,
   },
@@ -64,7 +71,8 @@ const FAULTS: readonly Planted[] = [
     fault: 'nobody looks at the clock',
     rules: {
       nextDeadline: () => Infinity,
-      stepPeerHealth: (health, config, event, now) => (event.kind === 'tick' ? { health, effects: [] } : RULES.stepPeerHealth(health, config, event, now)),
+      stepPeerHealth: (health, config, event, now) =>
+        event.kind === 'tick' ? { health, effects: [] } : RULES.stepPeerHealth(health, config, event, now),
     },
     found: /has not noticed that dc\d is silent/,
   },
@@ -90,7 +98,10 @@ const FAULTS: readonly Planted[] = [
     fault: 'retention begins at the wrong end',
     rules: {
       expendable: (rows, history, isPinned) =>
-        [...rows].filter((row) => row.place === 'live' && !isPinned(row.version)).sort((a, b) => a.version - b.version).slice(1 + history),
+        [...rows]
+          .filter((row) => row.place === 'live' && !isPinned(row.version))
+          .sort((a, b) => a.version - b.version)
+          .slice(1 + history),
     },
     found: /a version went back/,
   },

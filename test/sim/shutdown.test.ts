@@ -57,15 +57,18 @@ describe('19: an orderly shutdown', () => {
     expect(world.gateway('dc1').life?.state).to.equal('ended');
   });
 
-  scenario('of which every message is lost is taken for a death, and the way out is bounded all the same', async (seed) => {
-    const world = await pair(seed);
-    world.network.cut('dc1', 'dc2');
-    void world.gateway('dc1').leave();
-    await world.run(60_000);
-    expect(world.gateway('dc1').life?.state).to.equal('ended');
-    expect(world.gateway('dc2').stateOf('dc1')).to.equal('down');
-    expect(world.oracle.takeovers('dc2', 'dc1')).to.equal(1);
-  });
+  scenario(
+    'of which every message is lost is taken for a death, and the way out is bounded all the same',
+    async (seed) => {
+      const world = await pair(seed);
+      world.network.cut('dc1', 'dc2');
+      void world.gateway('dc1').leave();
+      await world.run(60_000);
+      expect(world.gateway('dc1').life?.state).to.equal('ended');
+      expect(world.gateway('dc2').stateOf('dc1')).to.equal('down');
+      expect(world.oracle.takeovers('dc2', 'dc1')).to.equal(1);
+    },
+  );
 
   scenario('that is told twice is one', async (seed) => {
     const world = await pair(seed);
@@ -106,7 +109,10 @@ describe('20: an orderly shutdown while something is under way', () => {
     void world.gateway('dc1').leave();
     await world.run(45_000);
     expect(world.gateway('dc1').life?.state).to.equal('ended');
-    const versions = world.gateway('dc2').rows('held').map((row) => row.version);
+    const versions = world
+      .gateway('dc2')
+      .rows('held')
+      .map((row) => row.version);
     expect(versions).to.include(application.accepted.get('orders'));
     expect(world.gateway('dc2').stateOf('dc1')).to.equal('left');
   });

@@ -64,7 +64,15 @@ export class SimApplication {
     if (gateway === null) return;
     const digest = createHash('sha256').update(bytes).digest('hex');
     this.digests.set(origin, (this.digests.get(origin) ?? new Set()).add(digest));
-    const request = { origin, workload: undefined, position: null, labels: {}, content: once(bytes), bytes: bytes.length, sha256: digest };
+    const request = {
+      origin,
+      workload: undefined,
+      position: null,
+      labels: {},
+      content: once(bytes),
+      bytes: bytes.length,
+      sha256: digest,
+    };
     gateway.api.putSnapshot(request, new AbortController().signal).then(
       ({ version }) => void this.accepted.set(origin, Math.max(version, this.accepted.get(origin) ?? 0)),
       (error: unknown) => this.refusals.push(String(error)),
@@ -95,9 +103,13 @@ export class SimApplication {
   #take(gateway: Gateway, clock: Clock, delivery: Delivery): void {
     const { id, attempt } = delivery;
     const wasSeen = this.announced.some((other) => other.id === id && other.attempt === attempt);
-    if (wasSeen && attempt === 1) this.complaints.push(`the delivery ${id} was announced again and not marked as a repeat`);
+    if (wasSeen && attempt === 1)
+      this.complaints.push(`the delivery ${id} was announced again and not marked as a repeat`);
     this.announced.push({ id, attempt });
-    if (!this.isIdle) void this.#absorb(gateway, clock, id).catch((error: unknown) => this.complaints.push(`absorbing ${id}: ${String(error)}`));
+    if (!this.isIdle)
+      void this.#absorb(gateway, clock, id).catch((error: unknown) =>
+        this.complaints.push(`absorbing ${id}: ${String(error)}`),
+      );
   }
 
   async #absorb(gateway: Gateway, clock: Clock, id: string): Promise<void> {
@@ -110,7 +122,8 @@ export class SimApplication {
         const reader = await api.openDelivered(id, which);
         const hash = createHash('sha256');
         for await (const chunk of reader.stream()) hash.update(chunk);
-        if (hash.digest('hex') !== reader.snapshot.sha256) this.complaints.push(`the bytes of ${row.origin} in ${id} are not what they should be`);
+        if (hash.digest('hex') !== reader.snapshot.sha256)
+          this.complaints.push(`the bytes of ${row.origin} in ${id} are not what they should be`);
         const { version } = reader.snapshot;
         // Absorbed first, acknowledged then: a crash between the two makes a repeat, not a loss.
         this.absorbed.push({ delivery: id, dataCenter: api.delivery(id).dataCenter, origin: row.origin, version });

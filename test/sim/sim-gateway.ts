@@ -114,7 +114,8 @@ export class SimGateway {
       onEvent: (event: GatewayEvent) => observer.event(this, event),
       onDefect: (what: string) => observer.defect(this, what),
     };
-    const store = (of: string): MemorySnapshotStore => new MemorySnapshotStore({ disk, name: of, wallMs: () => clock.wallMs() });
+    const store = (of: string): MemorySnapshotStore =>
+      new MemorySnapshotStore({ disk, name: of, wallMs: () => clock.wallMs() });
     const transport = new VirtualTransport({ network, life, from: name, ...TIMEOUTS });
     const gateway = await assembleGateway(
       {
@@ -131,7 +132,8 @@ export class SimGateway {
             observer.sent(this, machine, outcome);
             return outcome;
           },
-          sendSnapshot: (machine, envelope, content, signal) => transport.sendSnapshot(machine, envelope, content, signal),
+          sendSnapshot: (machine, envelope, content, signal) =>
+            transport.sendSnapshot(machine, envelope, content, signal),
           inventory: (machine, dataCenter, signal) => transport.inventory(machine, dataCenter, signal),
           close: () => transport.close(),
         },
@@ -153,7 +155,12 @@ export class SimGateway {
           const answer = await inbox.receiveMessage(message, from);
           if (message.heartbeatMsgType === 1) {
             const { dataCenterOrigin, incarnation, heartbeatCnt, application } = message;
-            observer.heard(this, { from: dataCenterOrigin, incarnation, count: heartbeatCnt, isCritical: application.status === 'critical' });
+            observer.heard(this, {
+              from: dataCenterOrigin,
+              incarnation,
+              count: heartbeatCnt,
+              isCritical: application.status === 'critical',
+            });
           }
           return answer;
         },

@@ -5,7 +5,11 @@ export const PORT = 25091;
 export const TIMEOUTS = { connectionTimeoutMs: 3000, readTimeoutMs: 5000 };
 
 /** What an operator with a heartbeat interval of a second would have; everything else at its default. */
-export function simSettings(dataCenter: string, peers: readonly string[], changes: Partial<GatewaySettings> = {}): GatewaySettings {
+export function simSettings(
+  dataCenter: string,
+  peers: readonly string[],
+  changes: Partial<GatewaySettings> = {},
+): GatewaySettings {
   return {
     dataCenter,
     applicationName: 'default',

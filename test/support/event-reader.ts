@@ -36,7 +36,7 @@ export class EventReader {
   }
 
   of<T extends EventType>(type: T, from = 0): SeenEvent<T>[] {
-    return this.#seen.all.slice(from).filter((event): event is SeenEvent<T> => event.data.type === type);
+    return this.#seen.all.slice(from).filter((event) => event.data.type === type) as unknown as SeenEvent<T>[];
   }
 
   /** Resolves when the stream is open; reading goes on beside, until the gateway ends it. */
@@ -61,7 +61,7 @@ export class EventReader {
     from = 0,
   ): Promise<SeenEvent<T>> {
     const fits = (seen: SeenEvent): boolean => seen.data.type === type && where(seen.data as EventOf<T>, seen);
-    return (await this.#seen.until(`the event ${type}`, fits, from)) as SeenEvent<T>;
+    return (await this.#seen.until(`the event ${type}`, fits, from)) as unknown as SeenEvent<T>;
   }
 
   /** Lets time pass in which none of these may come. */

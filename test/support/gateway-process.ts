@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Delivery } from '../../src/core/delivery.ts';
-import type { HeldView, PeerView, StatusView } from '../../src/ports/gateway-api.ts';
+import type { ChecksView, HeldView, OutgoingView, PeerView, StatusView } from '../../src/ports/gateway-api.ts';
 import { EventReader } from './event-reader.ts';
 import { httpCall, type HttpAnswer, type HttpCall } from './http-call.ts';
 import { assertMatchesOpenApi } from './openapi.ts';
@@ -23,6 +23,9 @@ export interface Ended {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
 }
+
+/** The answer to an upload. */
+export type Receipt = Pick<OutgoingView, 'version' | 'takenAt' | 'replication'>;
 
 export interface Site {
   readonly name: string;
@@ -45,6 +48,8 @@ export class GatewayProcess {
   readonly events = new EventReader();
   /** What it wrote that is no log line: the problems of a configuration. */
   readonly plainLines: string[] = [];
+  /** The documented operations of the local API that were asked for. */
+  readonly operations = new Set<string>();
   #child: ChildProcess | undefined;
   #ended: Promise<Ended> | undefined;
 
@@ -96,18 +101,38 @@ export class GatewayProcess {
   spawn(): void {
     ensureBuilt();
     this.writeConfig();
-    const [program, ...args] = [...this.wrapper, process.execPath, '--import', LEASH, PROGRAM, 'run', '--config', this.configFile];
-    const child = spawn(program!, args, { env: { ...ownEnvironment(), ...this.environment }, stdio: ['pipe', 'ignore', 'pipe'] });
+    const [program, ...args] = [
+      ...this.wrapper,
+      process.execPath,
+      '--import',
+      LEASH,
+      PROGRAM,
+      'run',
+      '--config',
+      this.configFile,
+    ];
+    const child = spawn(program, args, {
+      env: { ...ownEnvironment(), ...this.environment },
+      stdio: ['pipe', 'ignore', 'pipe'],
+    });
     this.#child = child;
     child.stdin.on('error', () => undefined);
     const lines = createInterface({ input: child.stderr });
     lines.on('line', (line) => this.#take(line));
-    this.#ended = once(child, 'close').then(([status, signal]) => ({ status, signal }) as Ended);
+    this.#ended = once(child, 'close').then((end) => {
+      const [status, signal] = end as [number | null, NodeJS.Signals | null];
+      return { status, signal };
+    });
   }
 
   writeConfig(): void {
     const { name, peerPort, localPort } = this.site;
-    const keys = { localDataCenterName: name, crossDCHttpPort: peerPort, localApiPort: localPort, stateDirectory: this.stateFolder };
+    const keys = {
+      localDataCenterName: name,
+      crossDCHttpPort: peerPort,
+      localApiPort: localPort,
+      stateDirectory: this.stateFolder,
+    };
     const text = Object.entries({ ...keys, ...this.keys }).map(([key, value]) => `${key}=${value}\n`);
     mkdirSync(this.site.folder, { recursive: true });
     writeFileSync(this.configFile, text.join(''));
@@ -117,10 +142,6 @@ export class GatewayProcess {
   get ended(): Promise<Ended> {
     if (this.#ended === undefined) throw new Error(`the gateway of ${this.name} was never started`);
     return this.#ended;
-  }
-
-  get isRunning(): boolean {
-    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -170,15 +191,16 @@ export class GatewayProcess {
     const answer = await httpCall(this.url + path, call);
     const contentType = answer.headers['content-type'] ?? null;
     const isJson = contentType !== null && /json/.test(contentType);
-    const body = isJson && answer.body.length > 0 ? answer.json<unknown>() : answer.body;
-    assertMatchesOpenApi({ method: call.method ?? 'GET', path, status: answer.status, contentType, body });
+    const body = isJson && answer.body.length > 0 ? answer.json() : answer.body;
+    const { status } = answer;
+    this.operations.add(assertMatchesOpenApi({ method: call.method ?? 'GET', path, status, contentType, body }));
     return answer;
   }
 
   async #read<T>(path: string): Promise<T> {
     const answer = await this.api(path);
     if (answer.status !== 200) throw new Error(`${path} was answered ${answer.status}: ${answer.body.toString()}`);
-    return answer.json<T>();
+    return answer.json() as T;
   }
 
   status(): Promise<StatusView> {
@@ -188,8 +210,15 @@ export class GatewayProcess {
   async peer(name: string): Promise<PeerView> {
     const { peers } = await this.status();
     const found = peers.find((peer) => peer.name === name);
-    if (found === undefined) throw new Error(`${this.name} has no peer ${name}, but ${peers.map((peer) => peer.name).join()}`);
+    if (found === undefined)
+      throw new Error(`${this.name} has no peer ${name}, but ${peers.map((peer) => peer.name).join()}`);
     return found;
+  }
+
+  /** What readiness says, whichever status it has. */
+  async readiness(): Promise<{ status: number; checks: ChecksView['checks'] }> {
+    const answer = await this.api('/readyz');
+    return { status: answer.status, checks: (answer.json() as ChecksView).checks };
   }
 
   held(from: string): Promise<HeldView[]> {
@@ -208,11 +237,18 @@ export class GatewayProcess {
     return this.api(`/v1/snapshots/${encodeURIComponent(origin)}${query}`, { method: 'PUT', body });
   }
 
+  /** @throws Error unless it was accepted */
+  async putAccepted(origin: string, body: Uint8Array | string): Promise<Receipt> {
+    const answer = await this.put(origin, body);
+    if (answer.status !== 202) throw new Error(`${origin} was answered ${answer.status}: ${answer.body.toString()}`);
+    return answer.json() as Receipt;
+  }
+
   /** Posts a snapshot and waits until every peer that is up has it. @returns its version */
   async putReplicated(origin: string, body: Uint8Array | string): Promise<number> {
     const answer = await this.put(origin, body, '?wait=replicated&timeout=20');
     if (answer.status !== 200) throw new Error(`${origin} was answered ${answer.status}: ${answer.body.toString()}`);
-    return answer.json<{ version: number }>().version;
+    return (answer.json() as Receipt).version;
   }
 
   async message(msg: 'OrderlyShutdown' | 'SendMeDataFromSnapshotFiles'): Promise<HttpAnswer> {

@@ -1,12 +1,21 @@
 import { once } from 'node:events';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 
-export interface HttpAnswer {
+export class HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+
+  constructor(status: number, headers: IncomingHttpHeaders, body: Buffer) {
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+  }
+
   /** The body, parsed; its shape is the caller's to know. */
-  json<T>(): T;
+  json(): unknown {
+    return JSON.parse(this.body.toString()) as unknown;
+  }
 }
 
 export interface HttpCall {
@@ -29,11 +38,5 @@ export async function httpCall(url: string, call: HttpCall = {}): Promise<HttpAn
   const [response] = (await once(req, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
-  const content = Buffer.concat(chunks);
-  return {
-    status: response.statusCode ?? 0,
-    headers: response.headers,
-    body: content,
-    json: <T>() => JSON.parse(content.toString()) as T,
-  };
+  return new HttpAnswer(response.statusCode ?? 0, response.headers, Buffer.concat(chunks));
 }

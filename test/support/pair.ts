@@ -31,7 +31,10 @@ export class Pair {
   readonly dc2: GatewayProcess;
   readonly #relays: { readonly toDc1: Relay; readonly toDc2: Relay } | undefined;
 
-  private constructor(gateways: { dc1: GatewayProcess; dc2: GatewayProcess }, relays: { toDc1: Relay; toDc2: Relay } | undefined) {
+  private constructor(
+    gateways: { dc1: GatewayProcess; dc2: GatewayProcess },
+    relays: { toDc1: Relay; toDc2: Relay } | undefined,
+  ) {
     this.dc1 = gateways.dc1;
     this.dc2 = gateways.dc2;
     this.#relays = relays;
@@ -40,8 +43,16 @@ export class Pair {
   /** Neither is started. */
   static async create(stage: Stage, options: PairOptions = {}): Promise<Pair> {
     const folder = stage.folder();
-    const dc1 = await stage.gateway('dc1', { ...FAST, remoteDataCenterName: 'dc2', ...options.keys, ...options.dc1 }, folder);
-    const dc2 = await stage.gateway('dc2', { ...FAST, remoteDataCenterName: 'dc1', ...options.keys, ...options.dc2 }, folder);
+    const dc1 = await stage.gateway(
+      'dc1',
+      { ...FAST, remoteDataCenterName: 'dc2', ...options.keys, ...options.dc1 },
+      folder,
+    );
+    const dc2 = await stage.gateway(
+      'dc2',
+      { ...FAST, remoteDataCenterName: 'dc1', ...options.keys, ...options.dc2 },
+      folder,
+    );
     const relays = options.isRelayed
       ? { toDc1: await stage.relay(dc1.site.peerPort), toDc2: await stage.relay(dc2.site.peerPort) }
       : undefined;

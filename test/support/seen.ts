@@ -73,7 +73,11 @@ export async function late(what: string, withinMs: number, signal: AbortSignal):
  *
  * @param probe undefined: not yet
  */
-export async function untilShown<T>(what: string, probe: () => Promise<T | undefined>, withinMs = PATIENCE_MS): Promise<T> {
+export async function untilShown<T>(
+  what: string,
+  probe: () => Promise<T | undefined>,
+  withinMs = PATIENCE_MS,
+): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     const found = await probe();

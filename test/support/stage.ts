@@ -52,9 +52,15 @@ export class Stage {
   }
 }
 
+/** Processes on a busy machine: every wait within a test has a bound of its own, which says what was waited for. */
+const TEST_MS = 90_000;
+
 /** A stage for each test of the suite that calls this. */
 export function useStage(): Stage {
   const stage = new Stage();
+  beforeEach(function () {
+    this.currentTest?.timeout(TEST_MS);
+  });
   afterEach(async function () {
     if (this.currentTest?.state === 'failed') console.log(stage.lastWords());
     await stage.close();

@@ -26,7 +26,8 @@ export class TestApp {
     const answer = await this.#gateway.api(row.href);
     if (answer.status !== 200) throw new Error(`${row.href} was answered ${answer.status}: ${answer.body.toString()}`);
     if (sha256(answer.body) !== row.sha256) throw new Error(`${row.origin} came with other bytes than were announced`);
-    if (answer.headers['crossdc-version'] !== String(row.version)) throw new Error(`${row.origin} came as another version`);
+    if (answer.headers['crossdc-version'] !== String(row.version))
+      throw new Error(`${row.origin} came as another version`);
     return answer.body;
   }
 

@@ -31,7 +31,9 @@ describe('the configuration of a gateway', () => {
     const listening = await gateway.untilLogged('the gateway is listening');
     expect(listening.peer).to.deep.equal({ host: '127.0.0.1', port: peerPort });
     expect(listening.localApi).to.deep.equal({ host: '127.0.0.1', port: localPort });
-    await gateway.untilLogged('about the configuration', 0, (line) => String(line.notice).includes('needs no JDBC driver'));
+    await gateway.untilLogged('about the configuration', 0, (line) =>
+      String(line.notice).includes('needs no JDBC driver'),
+    );
     expect((await httpCall(`http://127.0.0.1:${localPort}/healthz`)).status).to.equal(200);
     expect(await gateway.stop()).to.deep.equal({ status: 0, signal: null });
   });
@@ -46,7 +48,11 @@ describe('the configuration of a gateway', () => {
     gateway.spawn();
     expect(await gateway.ended).to.deep.equal({ status: 78, signal: null });
     const said = gateway.plainLines.join('\n');
-    for (const start of [':6: heartbeatExchangeIntervall', ':7: consecutiveHeartbeatMissesAllowed', ':8: dataSnapshotHistory']) {
+    for (const start of [
+      ':6: heartbeatExchangeIntervall',
+      ':7: consecutiveHeartbeatMissesAllowed',
+      ':8: dataSnapshotHistory',
+    ]) {
       expect(said).to.include(gateway.configFile + start);
     }
     expect(said).to.include('heartbeatExchangeInterval');
@@ -55,7 +61,10 @@ describe('the configuration of a gateway', () => {
   });
 
   it('without authentication beyond loopback is refused, with the two lines that are missing', async () => {
-    const gateway = await stage.gateway('dc1', { remoteDataCenterApplicationMachineNames: '192.0.2.1', crossDCHttpHost: '0.0.0.0' });
+    const gateway = await stage.gateway('dc1', {
+      remoteDataCenterApplicationMachineNames: '192.0.2.1',
+      crossDCHttpHost: '0.0.0.0',
+    });
     gateway.spawn();
     expect(await gateway.ended).to.deep.equal({ status: 78, signal: null });
     const said = gateway.plainLines.join('\n');
@@ -64,12 +73,21 @@ describe('the configuration of a gateway', () => {
   });
 
   it('with a key that is not built yet is refused by its name', async () => {
-    const later = { takeoverPolicy: 'arbitrated', syncAtStartup: 'true', failback: 'manual', dataSnapshotJdbcUrl: 'postgresql://h/d', peerTlsCaFile: '/x' };
+    const later = {
+      takeoverPolicy: 'arbitrated',
+      syncAtStartup: 'true',
+      failback: 'manual',
+      dataSnapshotJdbcUrl: 'postgresql://h/d',
+      peerTlsCaFile: '/x',
+    };
     const gateway = await stage.gateway('dc1', { ...ALONE, ...later });
     gateway.spawn();
     expect(await gateway.ended).to.deep.equal({ status: 78, signal: null });
     for (const key of Object.keys(later)) {
-      expect(gateway.plainLines.some((line) => line.includes(key) && line.includes('not built')), key).to.equal(true);
+      expect(
+        gateway.plainLines.some((line) => line.includes(key) && line.includes('not built')),
+        key,
+      ).to.equal(true);
     }
   });
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { GatewayProcess } from '../support/gateway-process.ts';
+import type { GatewayProcess, Receipt } from '../support/gateway-process.ts';
 import { Pair } from '../support/pair.ts';
 import { untilShown } from '../support/seen.ts';
 import { useStage } from '../support/stage.ts';
@@ -11,7 +11,11 @@ describe('kill -9 of the survivor', () => {
   const stage = useStage();
 
   /** Three snapshots at dc2, and dc1 dead. @returns what was in them */
-  async function dyingPair(): Promise<{ dc2: GatewayProcess; contents: Map<string, Buffer>; kill: () => Promise<void> }> {
+  async function dyingPair(): Promise<{
+    dc2: GatewayProcess;
+    contents: Map<string, Buffer>;
+    kill: () => Promise<void>;
+  }> {
     const { dc1, dc2 } = await Pair.running(stage);
     const contents = new Map(ORIGINS.map((origin) => [origin, freshBytes(30_000)]));
     for (const [origin, bytes] of contents) await dc1.putReplicated(origin, bytes);
@@ -130,7 +134,8 @@ describe('kill -9 of either gateway, again and again, under load', () => {
       expect(poster.posted.has(row.sha256), `version ${row.version} of ${row.origin} was posted`).to.equal(true);
       expect(poster.accepted.get(row.version) ?? row.sha256).to.equal(row.sha256);
     }
-    for (const gateway of [dc1, dc2]) expect(gateway.events.types(0, 'peer-down', 'snapshot-damaged')).to.deep.equal([]);
+    for (const gateway of [dc1, dc2])
+      expect(gateway.events.types(0, 'peer-down', 'snapshot-damaged')).to.deep.equal([]);
   });
 });
 
@@ -158,7 +163,7 @@ class Poster {
       this.posted.add(sha256(bytes));
       try {
         const answer = await this.#gateway.put(this.origin, bytes);
-        if (answer.status === 202) this.#take(answer.json<{ version: number }>().version, sha256(bytes));
+        if (answer.status === 202) this.#take((answer.json() as Receipt).version, sha256(bytes));
       } catch {
         // The gateway is away: what it did not answer may or may not be there. It is tried again when it is back.
         await untilShown('the gateway', () => this.#gateway.api('/healthz').catch(() => undefined));

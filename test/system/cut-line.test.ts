@@ -25,7 +25,9 @@ describe('the line between two data centres is cut', () => {
         dc2.events.until('peer-up', () => true, marks.dc2),
       ]);
       const tookMs = Math.max(up1.at, up2.at) - healedAt;
-      console.log(`      both up ${tookMs.toFixed(0)} ms after the heal, ${(tookMs / INTERVAL_MS).toFixed(2)} intervals`);
+      console.log(
+        `      both up ${tookMs.toFixed(0)} ms after the heal, ${(tookMs / INTERVAL_MS).toFixed(2)} intervals`,
+      );
       expect(tookMs).to.be.below(2 * INTERVAL_MS + NOISE_MS);
       expect([up1.data.from, up2.data.from]).to.deep.equal(['down', 'down']);
       await Promise.all([dc1.events.until('takeover-cancelled'), dc2.events.until('takeover-cancelled')]);

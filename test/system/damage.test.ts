@@ -27,11 +27,20 @@ function fileOf(gateway: GatewayProcess, version: number): string {
 describe('a held snapshot is damaged on the disk', () => {
   const stage = useStage();
 
-  async function twoVersions(): Promise<{ dc1: GatewayProcess; dc2: GatewayProcess; old: Buffer; fresh: Buffer; versions: [number, number] }> {
+  async function twoVersions(): Promise<{
+    dc1: GatewayProcess;
+    dc2: GatewayProcess;
+    old: Buffer;
+    fresh: Buffer;
+    versions: [number, number];
+  }> {
     const { dc1, dc2 } = await Pair.running(stage);
     const old = freshBytes(10_000);
     const fresh = freshBytes(10_000);
-    const versions: [number, number] = [await dc1.putReplicated('orders', old), await dc1.putReplicated('orders', fresh)];
+    const versions: [number, number] = [
+      await dc1.putReplicated('orders', old),
+      await dc1.putReplicated('orders', fresh),
+    ];
     return { dc1, dc2, old, fresh, versions };
   }
 

@@ -22,7 +22,10 @@ describe('the failover command', () => {
 
   it('is told who died and why, and its success is an event', async () => {
     const file = join(stage.folder(), 'environment');
-    const { dc2 } = await death({ failoverCommand: `env | grep ^CROSSDC_ | sort > ${file}`, applicationName: 'default' });
+    const { dc2 } = await death({
+      failoverCommand: `env | grep ^CROSSDC_ | sort > ${file}`,
+      applicationName: 'default',
+    });
     const ran = await dc2.events.until('failover-command');
     expect(ran.data).to.include({ dataCenter: 'dc1', attempt: 1, exitStatus: 0, outcome: 'succeeded' });
     expect(readFileSync(file, 'utf8').trim().split('\n')).to.deep.equal([
@@ -59,9 +62,9 @@ describe('the failover command', () => {
       expect(runs).to.deep.equal([1, 2, 3].map((attempt) => [attempt, exitStatus, 'failed']));
       expect(await dc2.metric('crossdc_failover_command_runs_total', { outcome: 'failed' })).to.equal(3);
       expect(dc2.logged('the failover command ended')).to.have.length(3);
-      const ready = await dc2.api('/readyz');
-      expect(ready.status).to.equal(503);
-      expect(ready.json<{ checks: { failoverCommand: { ok: boolean } } }>().checks.failoverCommand.ok).to.equal(false);
+      const { status, checks } = await dc2.readiness();
+      expect(status).to.equal(503);
+      expect(checks.failoverCommand!.ok).to.equal(false);
       expect((await dc2.api('/healthz')).status).to.equal(200);
     });
   }
@@ -86,7 +89,11 @@ describe('the failover command', () => {
   });
 
   it('is all that a passive gateway does by itself: no delivery, and no request for snapshots', async () => {
-    const { dc2 } = await death({ crossDCOperationMode: 0, failoverCommand: 'true', dataSnapshotExchangeInterval: 0.2 });
+    const { dc2 } = await death({
+      crossDCOperationMode: 0,
+      failoverCommand: 'true',
+      dataSnapshotExchangeInterval: 0.2,
+    });
     await dc2.events.until('failover-command', (event) => event.outcome === 'succeeded');
     await dc2.events.noneFor(DEATH_MS, ['delivery', 'snapshot-request'], 0);
     expect((await dc2.peer('dc1')).blockedBy).to.equal('passive');

@@ -103,9 +103,9 @@ function suite(): void {
       expect(refused.json()).to.include({ type: 'urn:crossdc:problem:store-full', status: 507 });
     }
     expect((await dc1.api('/v1/snapshots/orders')).body.equals(old)).to.equal(true);
-    const ready = await dc1.api('/readyz');
-    expect(ready.status).to.equal(503);
-    expect(ready.json<{ checks: { store: { ok: boolean } } }>().checks.store.ok).to.equal(false);
+    const { status, checks } = await dc1.readiness();
+    expect(status).to.equal(503);
+    expect(checks.store!.ok).to.equal(false);
     expect((await dc1.api('/healthz')).status).to.equal(200);
     expect((await dc1.status()).store.ok).to.equal(false);
     await dc1.events.until('store-error', (event) => event.store === 'outgoing');
@@ -118,7 +118,10 @@ function suite(): void {
     expect((await dc2.api('/v1/peers/dc1/snapshots/orders')).body.equals(fresh)).to.equal(true);
     await untilShown('readiness', async () => ((await dc1.api('/readyz')).status === 200 ? true : undefined));
     for (const type of ['store-error', 'store-recovered'] as const) {
-      expect(dc1.events.of(type).filter((seen) => seen.data.store === 'outgoing'), type).to.have.length(1);
+      expect(
+        dc1.events.of(type).filter((seen) => seen.data.store === 'outgoing'),
+        type,
+      ).to.have.length(1);
     }
   });
 
@@ -134,7 +137,7 @@ function suite(): void {
     const fresh = freshBytes(300_000);
     await dc1.putReplicated('orders', old);
     disk.fill();
-    const { version } = (await dc1.put('orders', fresh)).json<{ version: number }>();
+    const { version } = await dc1.putAccepted('orders', fresh);
     const failed = await dc1.untilLogged('a snapshot could not be sent; it is tried again');
     expect(failed.reason).to.equal('store-full');
     await dc2.events.until('store-error', (event) => event.store === 'held');

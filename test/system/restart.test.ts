@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import type { EventType } from '../../src/core/events.ts';
-import type { GatewayProcess } from '../support/gateway-process.ts';
+import type { GatewayProcess, Receipt } from '../support/gateway-process.ts';
 import { Pair } from '../support/pair.ts';
 import { untilShown } from '../support/seen.ts';
 import { useStage } from '../support/stage.ts';
@@ -38,7 +38,7 @@ describe('a gateway is stopped and started again', () => {
       expect(dc1.events.types(marks.dc1, ...STORM)).to.deep.equal([]);
       expect((await dc2.peer('dc1')).transitions).to.equal(0);
       await untilShown('the snapshot as stored', async () => {
-        const [row] = (await dc1.api('/v1/snapshots')).json<{ replication: unknown }[]>();
+        const [row] = (await dc1.api('/v1/snapshots')).json() as Receipt[];
         return JSON.stringify(row?.replication) === '[{"peer":"dc2","state":"stored"}]' ? true : undefined;
       });
     });
@@ -95,7 +95,7 @@ describe('a gateway is stopped and started again', () => {
     await dc2.stop();
     const from = dc2.events.mark;
     await dc2.start();
-    await dc2.events.noneFor(2000, ['peer-down', 'peer-suspect', 'delivery', 'peer-up'], from);
+    await dc2.events.noneFor(1200, ['peer-down', 'peer-suspect', 'delivery', 'peer-up'], from);
     expect((await dc2.peer('dc1')).state).to.equal('down');
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { GatewayProcess } from '../support/gateway-process.ts';
+import type { GatewayProcess, Receipt } from '../support/gateway-process.ts';
 import { FAST, Pair } from '../support/pair.ts';
 import { freePorts } from '../support/ports.ts';
 import { useStage } from '../support/stage.ts';
@@ -29,7 +29,7 @@ describe('several peers', () => {
     const [dc1, dc2, dc3] = (await three()) as [GatewayProcess, GatewayProcess, GatewayProcess];
     const state = freshBytes(100_000);
     const answer = await dc1.put('orders', state, '?wait=replicated');
-    expect(answer.json<{ replication: unknown }>().replication).to.deep.equal([
+    expect((answer.json() as Receipt).replication).to.deep.equal([
       { peer: 'dc2', state: 'stored' },
       { peer: 'dc3', state: 'stored' },
     ]);
@@ -49,7 +49,7 @@ describe('several peers', () => {
     await dc1.events.until('peer-down', (event) => event.dataCenter === 'dc3');
     const answer = await dc1.put('orders', 'state', '?wait=replicated');
     expect(answer.status).to.equal(200);
-    const { replication } = answer.json<{ replication: { peer: string; state: string }[] }>();
+    const { replication } = answer.json() as Receipt;
     expect(replication.map(({ peer, state }) => [peer, state])).to.deep.equal([
       ['dc2', 'stored'],
       ['dc3', 'pending'],

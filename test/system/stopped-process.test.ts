@@ -51,7 +51,9 @@ describe('a stopped process (SIGSTOP) that goes on (SIGCONT)', () => {
     expect(ownPauses.count).to.be.at.least(1);
     expect(ownPauses.longestSeconds).to.be.above((stoppedMs - 2 * INTERVAL_MS) / 1000);
     expect(ownPauses.lastAt).to.be.a('string');
-    expect((await dc2.metric('crossdc_event_loop_pause_seconds_sum')) - before).to.be.above((stoppedMs - 2 * INTERVAL_MS) / 1000);
+    expect((await dc2.metric('crossdc_event_loop_pause_seconds_sum')) - before).to.be.above(
+      (stoppedMs - 2 * INTERVAL_MS) / 1000,
+    );
     await dc2.untilLogged('this gateway itself was stopped; no peer is blamed for that time');
   });
 

@@ -24,17 +24,29 @@ describe('a data centre dies', () => {
     const tookMs = delivered.at - killedAt;
     expect(tookMs).to.be.at.least((MISSES - 1) * INTERVAL_MS);
     expect(tookMs).to.be.below(DEATH_MS + 3000);
-    console.log(`      from SIGKILL to the delivery: ${tookMs.toFixed(0)} ms, ${(tookMs / DEATH_MS).toFixed(2)} × N × interval`);
+    console.log(
+      `      from SIGKILL to the delivery: ${tookMs.toFixed(0)} ms, ${(tookMs / DEATH_MS).toFixed(2)} × N × interval`,
+    );
 
     const { delivery } = delivered.data;
-    expect(delivery).to.include({ reason: 'takeover', dataCenter: 'dc1', heartbeatMsgType: 2, state: 'open', attempt: 1 });
+    expect(delivery).to.include({
+      reason: 'takeover',
+      dataCenter: 'dc1',
+      heartbeatMsgType: 2,
+      state: 'open',
+      attempt: 1,
+    });
     const app = new TestApp(dc2);
     await app.absorb(delivery);
     expect(app.absorbed.get('orders')!.equals(orders)).to.equal(true);
     expect(app.absorbed.get('kunden/Ä ö')!.equals(accounts)).to.equal(true);
     const done = await dc2.events.until('delivery-done');
     expect(done.data.delivery).to.include({ id: delivery.id, state: 'done' });
-    expect(dc2.events.types(0, 'peer-down', 'delivery', 'delivery-done')).to.deep.equal(['peer-down', 'delivery', 'delivery-done']);
+    expect(dc2.events.types(0, 'peer-down', 'delivery', 'delivery-done')).to.deep.equal([
+      'peer-down',
+      'delivery',
+      'delivery-done',
+    ]);
     expect((await dc2.held('dc1')).map(({ state }) => state)).to.deep.equal(['delivered', 'delivered']);
   });
 

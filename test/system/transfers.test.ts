@@ -20,12 +20,15 @@ describe('the line breaks in the middle of a transfer', () => {
   const SIZE = 1 << 20;
 
   it('at any byte, with a reset: the version before stays whole, and the new one arrives by itself', async () => {
-    const { dc1, dc2, toDc2 } = await Pair.running(stage, { isRelayed: true, keys: { consecutiveHeartbeatMissesAllowed: 50 } });
+    const { dc1, dc2, toDc2 } = await Pair.running(stage, {
+      isRelayed: true,
+      keys: { consecutiveHeartbeatMissesAllowed: 50 },
+    });
     await dc1.putReplicated('orders', freshBytes(SIZE));
     for (const offset of [0, 1, 400, 5000, SIZE / 2, SIZE, SIZE + 500]) {
       const bytes = freshBytes(SIZE);
       toDc2.cutAfterBytes(offset, 'reset');
-      const { version } = (await dc1.put('orders', bytes)).json<{ version: number }>();
+      const { version } = await dc1.putAccepted('orders', bytes);
       await dc1.events.until('snapshot-replicated', (event) => event.version === version);
       expect((await heldBytes(dc2, 'orders')).equals(bytes), `broken after ${offset} bytes`).to.equal(true);
     }
@@ -47,7 +50,7 @@ describe('the line breaks in the middle of a transfer', () => {
       const fresh = freshBytes(SIZE);
       await dc1.putReplicated('orders', old);
       toDc2.cutAfterBytes(offset, 'silent');
-      const { version } = (await dc1.put('orders', fresh)).json<{ version: number }>();
+      const { version } = await dc1.putAccepted('orders', fresh);
       await untilShown('a failed transfer', async () => ((await failures(dc1)) > 0 ? true : undefined));
       expect((await heldBytes(dc2, 'orders')).equals(old)).to.equal(true);
       toDc2.heal('lost');
@@ -78,7 +81,9 @@ describe('a transfer fails many times, and then works', () => {
     for (let n = 2; n <= 11; n += 1) await dc1.put('orders', `version ${n}`);
     expect((await dc1.peer('dc2')).replication).to.include({ pending: 1 });
     toDc2.heal();
-    await untilShown('the newest at the peer', async () => ((await dc1.peer('dc2')).replication.pending === 0 ? true : undefined));
+    await untilShown('the newest at the peer', async () =>
+      (await dc1.peer('dc2')).replication.pending === 0 ? true : undefined,
+    );
     expect((await heldBytes(dc2, 'orders')).toString()).to.equal('version 11');
     const replicated = dc1.events.of('snapshot-replicated').length;
     expect(await dc2.history('dc1')).to.have.length(replicated);
@@ -115,7 +120,10 @@ describe('versions arrive out of order', () => {
   }
 
   it('an older one after a newer one is refused with the number that is there, and counted', async () => {
-    const dc2 = await stage.gateway('dc2', { remoteDataCenterApplicationMachineNames: '127.0.0.1:1', remoteDataCenterName: 'dc1' });
+    const dc2 = await stage.gateway('dc2', {
+      remoteDataCenterApplicationMachineNames: '127.0.0.1:1',
+      remoteDataCenterName: 'dc1',
+    });
     await dc2.start();
     expect((await send(dc2, 20, 'newer')).status).to.equal(200);
     const older = await send(dc2, 19, 'older');

@@ -24,7 +24,8 @@ async function take(delivery) {
   for (const snapshot of delivery.snapshots) {
     if (snapshot.state !== 'pending') continue;
     const bytes = Buffer.from(await (await call(snapshot.href)).arrayBuffer());
-    if (createHash('sha256').update(bytes).digest('hex') !== snapshot.sha256) throw new Error('another version is offered');
+    if (createHash('sha256').update(bytes).digest('hex') !== snapshot.sha256)
+      throw new Error('another version is offered');
     // The href may have a query; the last step of the path comes before it.
     const answerAt = (word) => snapshot.href.replace(/\?|$/, `/${word}$&`);
     try {
@@ -47,23 +48,20 @@ function absorb({ reason, dataCenter }, snapshot, theirs) {
   console.log(`${reason} of ${snapshot.origin} from ${dataCenter}: ${theirs.count} at ${snapshot.position}`);
 }
 
-async function onEvent({ type, data }) {
-  if (type === 'snapshot-request') await post();
-  if (type === 'delivery') await take(JSON.parse(data).delivery);
-}
-
 // Server-sent events by hand; any client for them will do, and the package `eventsource` is one.
-async function follow(lastId) {
-  const headers = { accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) };
-  const response = await call('/v1/events', { headers });
+async function follow() {
+  const resume = resumeFrom === null ? {} : { 'last-event-id': resumeFrom };
+  const response = await call('/v1/events', { headers: { accept: 'text/event-stream', ...resume } });
   let text = '';
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
     text += chunk;
     for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const event = Object.fromEntries(text.slice(0, end).split('\n').map((line) => line.split(/: (.*)/s)));
+      const lines = text.slice(0, end).split('\n');
+      const { event, id, data } = Object.fromEntries(lines.map((line) => line.split(/: (.*)/)));
       text = text.slice(end + 2);
-      if (event.event !== undefined) await onEvent({ type: event.event, data: event.data });
-      resumeFrom = event.id ?? resumeFrom;
+      if (event === 'snapshot-request') await post();
+      if (event === 'delivery') await take(JSON.parse(data).delivery);
+      resumeFrom = id ?? resumeFrom;
     }
   }
 }
@@ -71,6 +69,11 @@ async function follow(lastId) {
 let resumeFrom = null;
 setInterval(() => (state.count += 1), 100);
 for (;;) {
-  await post().then(() => follow(resumeFrom)).catch((error) => console.error(String(error)));
+  try {
+    await post();
+    await follow();
+  } catch (error) {
+    console.error(String(error));
+  }
   await sleep(1000);
 }

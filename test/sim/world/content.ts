@@ -49,7 +49,10 @@ function arrival(way: Way, bytes: number): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     const broken = (why: string) => (): void => receiver.input(() => reject(new BrokenLine(why)));
     const onEnd = broken('the sender is gone');
-    if (connection.aborted) return onEnd();
+    if (connection.aborted) {
+      onEnd();
+      return;
+    }
     connection.addEventListener('abort', onEnd, { once: true });
     const patience = network.timeline.after(exchange.readTimeoutMs, null, broken('nothing came for long'));
     // Lost pieces are sent again by TCP; only a line that stays cut keeps them away.

@@ -60,13 +60,18 @@ export class Exchange {
       this.#resolve = resolve;
       this.#reject = reject;
       const onAbort = (): void => this.#abort(signal.reason);
-      if (signal.aborted) return onAbort();
+      if (signal.aborted) {
+        onAbort();
+        return;
+      }
       setMaxListeners(0, signal);
       signal.addEventListener('abort', onAbort, { once: true });
       this.#watches.push(() => signal.removeEventListener('abort', onAbort));
       // Nothing of a process that was killed goes on, not even by an error.
       this.#watches.push(life.onEnd(() => this.#vanish()));
-      this.#timer = network.timeline.after(connectionTimeoutMs, life, () => this.fail('timeout', 'the connection was not made in time'));
+      this.#timer = network.timeline.after(connectionTimeoutMs, life, () =>
+        this.fail('timeout', 'the connection was not made in time'),
+      );
       const delay = this.hop('there');
       if (delay !== null) network.timeline.after(delay, null, () => this.#arrive(serve));
     });
@@ -118,7 +123,9 @@ export class Exchange {
     this.#timer?.cancel();
     this.#timer = network.timeline.after(readTimeoutMs, life, () => this.fail('timeout', 'no answer in time'));
     // A process that is killed takes its connections with it: its kernel says so.
-    this.#watches.push(listener.life.onEnd(() => this.#back(() => this.fail('interrupted', 'the connection was reset'))));
+    this.#watches.push(
+      listener.life.onEnd(() => this.#back(() => this.fail('interrupted', 'the connection was reset'))),
+    );
   }
 
   #answered(answer: Answer): void {

@@ -19,7 +19,16 @@ export interface Link {
 }
 
 export function perfectLink(): Link {
-  return { isCut: false, loss: 0, latencyMs: 1, jitterMs: 0, duplicates: 0, corruption: 0, breakAtByte: null, bytesPerMs: 10_000 };
+  return {
+    isCut: false,
+    loss: 0,
+    latencyMs: 1,
+    jitterMs: 0,
+    duplicates: 0,
+    corruption: 0,
+    breakAtByte: null,
+    bytesPerMs: 10_000,
+  };
 }
 
 /** How long one hop takes now; null when it gets lost. */

@@ -37,7 +37,13 @@ export class Timeline {
 
   /** What is planned for a time that has passed happens now, after all that was planned for now before. */
   at(time: number, owner: Life | null, fire: () => void): Timer {
-    const planned: Planned = { at: Math.max(time, this.#now), sequence: (this.#sequence += 1), owner, fire, isCancelled: false };
+    const planned: Planned = {
+      at: Math.max(time, this.#now),
+      sequence: (this.#sequence += 1),
+      owner,
+      fire,
+      isCancelled: false,
+    };
     this.#heap.push(planned);
     return { cancel: () => void (planned.isCancelled = true) };
   }
@@ -54,7 +60,8 @@ export class Timeline {
       this.#heap.pop();
       if (next.isCancelled || next.owner?.state === 'ended') continue;
       stepsHere = next.at > this.#now ? 0 : stepsHere + 1;
-      if (stepsHere > STEPS_AT_ONE_MOMENT) throw new Error(`time does not get beyond ${this.#now} ms: somebody goes round in a circle`);
+      if (stepsHere > STEPS_AT_ONE_MOMENT)
+        throw new Error(`time does not get beyond ${this.#now} ms: somebody goes round in a circle`);
       this.#now = next.at;
       this.#steps += 1;
       if (next.owner === null) next.fire();

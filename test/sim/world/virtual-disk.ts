@@ -14,7 +14,11 @@ export interface DiskPace {
  * Lets the disk of a machine take virtual time, so that a process can be stopped or killed between a change's beginning
  * and its being durable. Only what the present process began becomes durable.
  */
-export function pace(disk: MemoryDisk, life: Life, world: { timeline: Timeline; random: SeededRandom; pace: DiskPace }): void {
+export function pace(
+  disk: MemoryDisk,
+  life: Life,
+  world: { timeline: Timeline; random: SeededRandom; pace: DiskPace },
+): void {
   const { timeline, random } = world;
   disk.latency = () => {
     if (life.state === 'ended') return Promise.reject(new GatewayError('store-unavailable', 'the process has ended'));

@@ -96,7 +96,13 @@ class World {
   constructor(seed = 1) {
     this.network = new VirtualNetwork(this.timeline, new SeededRandom(seed));
     this.network.listen(TO, { life: this.b, inbox: this.inbox });
-    this.transport = new VirtualTransport({ network: this.network, life: this.a, from: 'a', connectionTimeoutMs: 100, readTimeoutMs: 300 });
+    this.transport = new VirtualTransport({
+      network: this.network,
+      life: this.a,
+      from: 'a',
+      connectionTimeoutMs: 100,
+      readTimeoutMs: 300,
+    });
   }
 
   send(count = 1, signal: AbortSignal = never): void {
@@ -110,7 +116,8 @@ class World {
 
   #note(outcome: Promise<{ kind: string; reason?: string }>): void {
     outcome.then(
-      ({ kind, reason }) => this.outcomes.push(`${this.timeline.now} ${kind}${reason === undefined ? '' : ` ${reason}`}`),
+      ({ kind, reason }) =>
+        this.outcomes.push(`${this.timeline.now} ${kind}${reason === undefined ? '' : ` ${reason}`}`),
       (error: unknown) => this.outcomes.push(`${this.timeline.now} rejected ${String(error)}`),
     );
   }
@@ -220,7 +227,11 @@ describe('a message over the virtual network', () => {
       world.send();
       await world.timeline.run(world.timeline.now + 10);
     }
-    expect(world.outcomes.map((outcome) => outcome.replace(/^\S+ /, ''))).to.deep.equal(['refused wrong-data-center', 'stale', 'failed server-error']);
+    expect(world.outcomes.map((outcome) => outcome.replace(/^\S+ /, ''))).to.deep.equal([
+      'refused wrong-data-center',
+      'stale',
+      'failed server-error',
+    ]);
   });
 
   it('gives way to newer ones when too many are unanswered', async () => {
@@ -304,7 +315,10 @@ describe('a snapshot over the virtual network', () => {
     world.inbox.refuse = new GatewayError('store-full', 'x');
     world.ship('x');
     await world.timeline.run(100);
-    expect(world.outcomes.map((outcome) => outcome.replace(/^\S+ /, ''))).to.deep.equal(['not-newer', 'failed store-full']);
+    expect(world.outcomes.map((outcome) => outcome.replace(/^\S+ /, ''))).to.deep.equal([
+      'not-newer',
+      'failed store-full',
+    ]);
   });
 });
 

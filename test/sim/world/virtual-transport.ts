@@ -1,6 +1,17 @@
 import { GatewayError } from '../../../src/errors.ts';
-import { inventoryOutcome, messageOutcome, transferOutcome, type Answer } from '../../../src/adapters/peer-http/outcomes.ts';
-import type { Failed, InventoryOutcome, MessageOutcome, PeerTransport, TransferOutcome } from '../../../src/ports/peer-transport.ts';
+import {
+  inventoryOutcome,
+  messageOutcome,
+  transferOutcome,
+  type Answer,
+} from '../../../src/adapters/peer-http/outcomes.ts';
+import type {
+  Failed,
+  InventoryOutcome,
+  MessageOutcome,
+  PeerTransport,
+  TransferOutcome,
+} from '../../../src/ports/peer-transport.ts';
 import { parsePeerMessage, type PeerMessage } from '../../../src/wire/messages.ts';
 import { envelopeHeaders, parseEnvelope, type SnapshotEnvelope } from '../../../src/wire/snapshot-headers.ts';
 import { BrokenLine, contentOver, gathered } from './content.ts';
@@ -31,7 +42,9 @@ export class VirtualTransport implements PeerTransport {
     if (oldest !== undefined && underWay.size >= UNDER_WAY_MOST) oldest.fail('timeout', 'it gave way to newer ones');
     underWay.add(exchange);
     if (network.random.chance(network.link(from, machineOf(machine)).duplicates)) {
-      void this.#exchangeWith(machine).run(new AbortController().signal, serve).catch(() => undefined);
+      void this.#exchangeWith(machine)
+        .run(new AbortController().signal, serve)
+        .catch(() => undefined);
     }
     try {
       const result = await exchange.run(signal, serve);
@@ -41,7 +54,12 @@ export class VirtualTransport implements PeerTransport {
     }
   }
 
-  async sendSnapshot(machine: string, envelope: SnapshotEnvelope, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<TransferOutcome> {
+  async sendSnapshot(
+    machine: string,
+    envelope: SnapshotEnvelope,
+    content: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<TransferOutcome> {
     const bytes = await gathered(content);
     const headers = envelopeHeaders(envelope);
     const exchange = this.#exchangeWith(machine);
@@ -70,7 +88,8 @@ export class VirtualTransport implements PeerTransport {
   }
 
   close(): Promise<void> {
-    for (const underWay of this.#messages.values()) for (const exchange of underWay) exchange.fail('interrupted', 'closed');
+    for (const underWay of this.#messages.values())
+      for (const exchange of underWay) exchange.fail('interrupted', 'closed');
     return Promise.resolve();
   }
 

@@ -42,7 +42,8 @@ async function runInOrder(steps: readonly Step[]): Promise<void> {
         continue;
       }
       const { output, isDone } = await shell.run(step.commands);
-      if (!isDone) expect.fail(`line ${step.line}: a command failed or did not end:\n${step.commands}\n\nThe output:\n${output}`);
+      if (!isDone)
+        expect.fail(`line ${step.line}: a command failed or did not end:\n${step.commands}\n\nThe output:\n${output}`);
       const { expected } = step;
       if (expected !== null && !isShown(expected, output))
         expect.fail(`line ${expected.line}: this is not printed:\n${expected.text}\n\nbut this:\n${output}`);

@@ -49,7 +49,9 @@ function takesOver(program: string, path: string): void {
       ['counter', 'acknowledged'],
       ['junk', 'rejected'],
     ]);
-    const said = await survivor.lines.until('the takeover', (line) => /^takeover of counter from dc2: \d+ at count=\d+$/.test(line));
+    const said = await survivor.lines.until('the takeover', (line) =>
+      /^takeover of counter from dc2: \d+ at count=\d+$/.test(line),
+    );
     expect(said).to.match(/: (\d+) at count=\1$/);
 
     // Its state is returned before its application is there; the open delivery is announced when it connects.
@@ -80,13 +82,13 @@ describe('the lines of the README', () => {
   const stage = useStage();
 
   it('are the example of the same name', () => {
-    expect(projectFile('README.md')).to.include(`\n\`\`\`js\n${projectFile('opt/examples/node/ten-lines.js')}\`\`\`\n`);
+    expect(projectFile('README.md')).to.include(`\n\`\`\`js\n${projectFile('opt/examples/node/shortest.js')}\`\`\`\n`);
   });
 
   it('post a state when they are asked for it, and take one over', async () => {
     const pair = await Pair.running(stage);
     await pair.dc2.putReplicated('theirs', '{"orders":7}');
-    new Example(stage, process.execPath, 'opt/examples/node/ten-lines.js', pair.dc1.url);
+    new Example(stage, process.execPath, 'opt/examples/node/shortest.js', pair.dc1.url);
     await pair.dc2.kill9();
     await pair.dc1.events.until('delivery-done');
     await pair.dc1.api('/v1/snapshot-requests', { method: 'POST', json: {} });

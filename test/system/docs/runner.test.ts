@@ -26,7 +26,12 @@ ${FENCE}
 
 describe('the runner of the documents', () => {
   it('takes the blocks and the directives in their order, with what they print', () => {
-    const steps = stepsOf(page).map(({ commands, expected, needs, isHidden }) => [commands, expected?.text, needs, isHidden]);
+    const steps = stepsOf(page).map(({ commands, expected, needs, isHidden }) => [
+      commands,
+      expected?.text,
+      needs,
+      isHidden,
+    ]);
     expect(steps).to.deep.equal([
       ['A=1', undefined, null, true],
       ['echo "$A"', '1', null, false],
@@ -43,7 +48,10 @@ describe('the runner of the documents', () => {
     const shell = await Shell.open();
     try {
       expect(await shell.run('A=1; echo http://127.0.0.1:25090 > url')).to.deep.equal({ output: '\n', isDone: true });
-      expect(await shell.run('echo "$A"; cat url')).to.deep.equal({ output: '1\nhttp://127.0.0.1:25090\n\n', isDone: true });
+      expect(await shell.run('echo "$A"; cat url')).to.deep.equal({
+        output: '1\nhttp://127.0.0.1:25090\n\n',
+        isDone: true,
+      });
       expect((await shell.run('grep -c 25090 url || echo "mapped"')).output).to.include('1');
       expect(await shell.run('echo before; false; echo after')).to.deep.include({ isDone: false, output: 'before\n' });
       expect(await shell.run('echo never')).to.deep.include({ isDone: false, output: '' });
@@ -65,7 +73,8 @@ describe('the runner of the documents', () => {
   });
 
   it('finds JSON however it is broken into lines', () => {
-    const shown = (text: string): boolean => isShown({ text, language: 'json' }, '{"id":7,"list":[{"name":"a"}],"end":true}');
+    const shown = (text: string): boolean =>
+      isShown({ text, language: 'json' }, '{"id":7,"list":[{"name":"a"}],"end":true}');
     expect(shown('{\n  "id": …,\n  "list": [{ "name": "a" }],\n  …\n}')).to.equal(true);
     expect(shown('{ "list": [{ "name": "b" }] }')).to.equal(false);
   });

@@ -1,6 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../support/ports.ts';
@@ -30,12 +41,17 @@ export class Shell {
     this.#folder = folder;
     this.#ports = ports;
     // A group of its own: whatever a document leaves running in the background ends with its shell.
-    this.#bash = spawn('bash', ['--noprofile', '--norc'], { cwd: folder, env: this.#environment(), detached: true, stdio: ['pipe', 'pipe', 'ignore'] });
+    this.#bash = spawn('bash', ['--noprofile', '--norc'], {
+      cwd: folder,
+      env: this.#environment(),
+      detached: true,
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     this.#bash.stdin?.on('error', () => undefined);
     this.#bash.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(text));
     this.#bash.on('close', () => this.#onOutput());
     // The end of the input is the end of this process, however that came about: nothing is left behind then either.
-    this.#type(`exec 2>&1; trap 'trap - TERM; kill 0' EXIT; set -e -o pipefail`);
+    this.#type(`exec 2>&1; trap 'trap - TERM; kill 0' EXIT; set -e`);
   }
 
   static async open(): Promise<Shell> {
@@ -50,7 +66,10 @@ export class Shell {
     for (const name of ['dist', 'docs', 'package.json']) symlinkSync(join(PROJECT, name), join(folder, name));
     // `npx crossdc` of a checkout, without the second that npx itself takes.
     mkdirSync(join(folder, '.bin'));
-    writeFileSync(join(folder, '.bin/npx'), `#!/bin/sh\n[ "$1" = crossdc ] || exit 127\nshift\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`);
+    writeFileSync(
+      join(folder, '.bin/npx'),
+      `#!/bin/sh\n[ "$1" = crossdc ] || exit 127\nshift\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`,
+    );
     chmodSync(join(folder, '.bin/npx'), 0o755);
     return new Shell(folder, ports);
   }

@@ -15,7 +15,13 @@ import { KEY, digestOf, row } from './snapshot-rows.ts';
 const audit = { ...KEY, origin: 'audit' };
 
 function delivery(snapshots = [row(5), row(7, { key: audit })]): Delivery {
-  return createDelivery({ id: 'd1', reason: 'takeover', dataCenter: 'dc2', createdAt: '2026-01-02T03:04:05.000Z', snapshots });
+  return createDelivery({
+    id: 'd1',
+    reason: 'takeover',
+    dataCenter: 'dc2',
+    createdAt: '2026-01-02T03:04:05.000Z',
+    snapshots,
+  });
 }
 
 function settled(of: Delivery, origin: string, state: 'acknowledged' | 'rejected' = 'acknowledged'): Delivery {
@@ -38,20 +44,54 @@ describe('a new delivery', () => {
 
   it('carries what describes each snapshot', () => {
     const [first] = delivery([row(5, { position: 'offset 9', labels: { stage: 'eu' } })]).snapshots;
-    expect(first).to.include({ workload: 'dc2', origin: 'orders', version: 5, bytes: 10, sha256: digestOf(5), position: 'offset 9' });
+    expect(first).to.include({
+      workload: 'dc2',
+      origin: 'orders',
+      version: 5,
+      bytes: 10,
+      sha256: digestOf(5),
+      position: 'offset 9',
+    });
     expect(first?.labels).to.deep.equal({ stage: 'eu' });
   });
 
   const hrefs: [origin: string, workload: string, href: string][] = [
     ['orders', 'dc2', '/v1/deliveries/d1/snapshots/orders'],
     ['a/../b c?', 'dc2', '/v1/deliveries/d1/snapshots/a%2F..%2Fb%20c%3F'],
-    ['orders', 'dc1', '/v1/deliveries/d1/snapshots/orders?workload=dc1'],
+    ['orders', 'dc1', '/v1/deliveries/d1/snapshots/orders'],
   ];
   for (const [origin, workload, href] of hrefs) {
-    it(`points to ${href}`, () => {
+    it(`points to ${href} for an origin of the workload ${workload}`, () => {
       expect(delivery([row(1, { key: { ...KEY, origin, workload } })]).snapshots[0]?.href).to.equal(href);
     });
   }
+});
+
+describe('a delivery with one origin of two workloads', () => {
+  it('names the workload in the paths, so that each of the two can be told from the other', () => {
+    const rows = [row(1, { key: { ...KEY, workload: 'dc1' } }), row(2), row(3, { key: audit })];
+    expect(delivery(rows).snapshots.map((each) => each.href)).to.deep.equal([
+      '/v1/deliveries/d1/snapshots/orders?workload=dc1',
+      '/v1/deliveries/d1/snapshots/orders?workload=dc2',
+      '/v1/deliveries/d1/snapshots/audit',
+    ]);
+  });
+
+  it('names the workload in the path only where an origin comes with two of them', () => {
+    const rows = [row(1, { key: { ...KEY, workload: 'dc1' } }), row(2), row(3, { key: audit })];
+    expect(delivery(rows).snapshots.map((each) => each.href)).to.deep.equal([
+      '/v1/deliveries/d1/snapshots/orders?workload=dc1',
+      '/v1/deliveries/d1/snapshots/orders?workload=dc2',
+      '/v1/deliveries/d1/snapshots/audit',
+    ]);
+  });
+
+  it('keeps the path of a snapshot when another version of it is offered', () => {
+    const of = delivery([row(5, { key: { ...KEY, workload: 'dc1' } }), row(5)]);
+    const before = row(4, { key: { ...KEY, workload: 'dc1' } });
+    const replaced = replaceVersion(of, of.snapshots[0]!, before, 'damaged');
+    expect(replaced.snapshots[0]?.href).to.equal(of.snapshots[0]?.href);
+  });
 });
 
 describe('findRow', () => {
@@ -75,7 +115,10 @@ describe('settling a snapshot of a delivery', () => {
   it('notes the answer and stays open while another is waited for', () => {
     const result = settle(delivery(), { origin: 'orders', state: 'acknowledged' });
     expect(result).to.include({ kind: 'settled', done: false });
-    expect(result.kind === 'settled' && result.delivery.snapshots.map((each) => each.state)).to.deep.equal(['acknowledged', 'pending']);
+    expect(result.kind === 'settled' && result.delivery.snapshots.map((each) => each.state)).to.deep.equal([
+      'acknowledged',
+      'pending',
+    ]);
   });
 
   it('is done with the last answer, acknowledged or rejected', () => {
@@ -85,12 +128,42 @@ describe('settling a snapshot of a delivery', () => {
   });
 
   const refusals: [name: string, of: Delivery, verdict: Parameters<typeof settle>[1], kind: Settled['kind']][] = [
-    ['refuses an origin that is not in it', delivery(), { origin: 'nothing', state: 'acknowledged' }, 'no-such-snapshot'],
-    ['refuses another version than the one that is offered', delivery(), { origin: 'orders', version: 4, state: 'acknowledged' }, 'other-version'],
-    ['refuses every answer to a cancelled delivery', cancel(delivery()), { origin: 'orders', state: 'acknowledged' }, 'cancelled'],
-    ['takes the same answer twice', settled(delivery(), 'orders'), { origin: 'orders', version: 5, state: 'acknowledged' }, 'repeated'],
-    ['refuses the opposite of what was said', settled(delivery(), 'orders'), { origin: 'orders', state: 'rejected' }, 'settled-otherwise'],
-    ['takes the same answer also when all is done', settled(settled(delivery(), 'orders'), 'audit'), { origin: 'audit', state: 'acknowledged' }, 'repeated'],
+    [
+      'refuses an origin that is not in it',
+      delivery(),
+      { origin: 'nothing', state: 'acknowledged' },
+      'no-such-snapshot',
+    ],
+    [
+      'refuses another version than the one that is offered',
+      delivery(),
+      { origin: 'orders', version: 4, state: 'acknowledged' },
+      'other-version',
+    ],
+    [
+      'refuses every answer to a cancelled delivery',
+      cancel(delivery()),
+      { origin: 'orders', state: 'acknowledged' },
+      'cancelled',
+    ],
+    [
+      'takes the same answer twice',
+      settled(delivery(), 'orders'),
+      { origin: 'orders', version: 5, state: 'acknowledged' },
+      'repeated',
+    ],
+    [
+      'refuses the opposite of what was said',
+      settled(delivery(), 'orders'),
+      { origin: 'orders', state: 'rejected' },
+      'settled-otherwise',
+    ],
+    [
+      'takes the same answer also when all is done',
+      settled(settled(delivery(), 'orders'), 'audit'),
+      { origin: 'audit', state: 'acknowledged' },
+      'repeated',
+    ],
   ];
   for (const [name, of, verdict, kind] of refusals) it(name, () => expect(settle(of, verdict).kind).to.equal(kind));
 
@@ -106,7 +179,10 @@ describe('a version that cannot be offered', () => {
     const of = delivery();
     const replaced = replaceVersion(of, of.snapshots[0]!, row(4), 'damaged');
     expect(replaced.snapshots[0]).to.include({ origin: 'orders', version: 4, sha256: digestOf(4), state: 'pending' });
-    expect(settle(replaced, { origin: 'orders', version: 5, state: 'acknowledged' })).to.deep.equal({ kind: 'other-version', version: 4 });
+    expect(settle(replaced, { origin: 'orders', version: 5, state: 'acknowledged' })).to.deep.equal({
+      kind: 'other-version',
+      version: 4,
+    });
   });
 
   for (const how of ['damaged', 'rejected'] as const) {

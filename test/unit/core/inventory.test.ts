@@ -15,7 +15,12 @@ const uniqueRows = fc.uniqueArray(peerRow, { selector: (each) => `${each.workloa
 
 describe('the inventory', () => {
   it('has the newest version of each key, whatever became of it', () => {
-    const rows = inventoryRows([row(1), row(3, { place: 'lost' }), row(2), row(7, { key: { ...KEY, origin: 'audit' }, deliveredBy: 'd1' })]);
+    const rows = inventoryRows([
+      row(1),
+      row(3, { place: 'lost' }),
+      row(2),
+      row(7, { key: { ...KEY, origin: 'audit' }, deliveredBy: 'd1' }),
+    ]);
     expect(rows).to.deep.equal([
       { workload: 'dc2', origin: 'audit', version: 7, sha256: digestOf(7), fate: 'delivered' },
       { workload: 'dc2', origin: 'orders', version: 3, sha256: digestOf(3), fate: 'lost' },

@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { chooseMachines, firstChoice, noteOutcome, transferTargets, type MachineChoice } from '../../../src/core/machine-choice.ts';
+import {
+  chooseMachines,
+  firstChoice,
+  noteOutcome,
+  transferTargets,
+  type MachineChoice,
+} from '../../../src/core/machine-choice.ts';
 
 function beat(choice: MachineChoice, now: number): { choice: MachineChoice; to: string } {
   const chosen = chooseMachines(choice, false, now);
@@ -58,7 +64,9 @@ describe('one machine at a time', () => {
   });
 
   it('comes to a machine that accepts within one round, whatever happened before', () => {
-    const history = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('ok' as const, 'failed' as const, 'refused' as const)));
+    const history = fc.array(
+      fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('ok' as const, 'failed' as const, 'refused' as const)),
+    );
     fc.assert(
       fc.property(history, fc.constantFrom('a', 'b', 'c'), (outcomes, alive) => {
         let choice = firstChoice(['a', 'b', 'c']);
@@ -92,7 +100,9 @@ describe('all machines', () => {
 
 describe('what is known of a machine', () => {
   it('is nothing before the first try', () => {
-    expect(firstChoice(['a']).machines).to.deep.equal([{ address: 'a', ok: null, lastError: null, waitingSince: null }]);
+    expect(firstChoice(['a']).machines).to.deep.equal([
+      { address: 'a', ok: null, lastError: null, waitingSince: null },
+    ]);
   });
 
   it('is the last error until it accepts', () => {

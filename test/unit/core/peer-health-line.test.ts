@@ -156,7 +156,10 @@ describe('a peer that refuses us', () => {
     asleep.paused(100_000, 95_000);
     expect(asleep.tick(100_000)).to.deep.equal([]);
 
-    const restarted = new HealthDriver({}, rememberedPeer({ state: 'down', reason: 'refused', order: null }, true, 500));
+    const restarted = new HealthDriver(
+      {},
+      rememberedPeer({ state: 'down', reason: 'refused', order: null }, true, 500),
+    );
     expect(restarted.tick(500)).to.deep.equal([]);
     expect(isRefused(restarted.health, restarted.config, 4000)).to.equal(true);
     expect(restarted.tick(4750)).to.deep.equal([{ kind: 'refusal-ended' }]);

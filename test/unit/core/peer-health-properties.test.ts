@@ -32,7 +32,10 @@ const fractionConfig = fc.record<HealthConfig>({
 });
 
 function events(intervals: fc.Arbitrary<number>): fc.Arbitrary<HealthEvent> {
-  const order = fc.record({ incarnation: fc.integer({ min: 1, max: 2 }), heartbeatCnt: fc.integer({ min: 1, max: 60 }) });
+  const order = fc.record({
+    incarnation: fc.integer({ min: 1, max: 2 }),
+    heartbeatCnt: fc.integer({ min: 1, max: 60 }),
+  });
   return fc.oneof(
     {
       weight: 6,
@@ -46,7 +49,10 @@ function events(intervals: fc.Arbitrary<number>): fc.Arbitrary<HealthEvent> {
     },
     { weight: 4, arbitrary: fc.constant<HealthEvent>({ kind: 'answered' }) },
     { weight: 3, arbitrary: fc.constant<HealthEvent>({ kind: 'refused' }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('own-pause' as const), ms: fc.integer({ min: 1, max: 200 }) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('own-pause' as const), ms: fc.integer({ min: 1, max: 200 }) }),
+    },
     { weight: 1, arbitrary: order.map((of): HealthEvent => ({ kind: 'orderly-shutdown', order: of })) },
   );
 }
@@ -69,7 +75,11 @@ interface Played {
 }
 
 /** Plays the events, ticking whenever `nextTick` says so; a tick comes after the events of its own millisecond. */
-function play(config: HealthConfig, steps: readonly Timed[], nextTick: (health: PeerHealth, now: number) => number): Played {
+function play(
+  config: HealthConfig,
+  steps: readonly Timed[],
+  nextTick: (health: PeerHealth, now: number) => number,
+): Played {
   const said: string[] = [];
   let health = unknownPeer(0);
   let now = 0;
@@ -112,19 +122,24 @@ describe('peer health, whatever happens', () => {
 
   it('never asks for the same moment twice: a tick at its deadline moves the deadline on', () => {
     fc.assert(
-      fc.property(fractionConfig, fc.double({ min: 0, max: 1e12, noNaN: true }), fc.boolean(), (config, start, isRefusing) => {
-        let health = rememberedPeer({ state: 'up', reason: null, order: null }, true, start);
-        if (isRefusing) health = { ...health, refusedAt: start };
-        let last = -Infinity;
-        for (;;) {
-          const deadline = nextDeadline(health, config);
-          if (deadline === Infinity) break;
-          expect(deadline).to.be.greaterThan(last);
-          last = deadline;
-          health = stepPeerHealth(health, config, { kind: 'tick' }, deadline).health;
-        }
-        expect(health.state).to.equal('down');
-      }),
+      fc.property(
+        fractionConfig,
+        fc.double({ min: 0, max: 1e12, noNaN: true }),
+        fc.boolean(),
+        (config, start, isRefusing) => {
+          let health = rememberedPeer({ state: 'up', reason: null, order: null }, true, start);
+          if (isRefusing) health = { ...health, refusedAt: start };
+          let last = -Infinity;
+          for (;;) {
+            const deadline = nextDeadline(health, config);
+            if (deadline === Infinity) break;
+            expect(deadline).to.be.greaterThan(last);
+            last = deadline;
+            health = stepPeerHealth(health, config, { kind: 'tick' }, deadline).health;
+          }
+          expect(health.state).to.equal('down');
+        },
+      ),
     );
   });
 
@@ -172,11 +187,14 @@ describe('peer health, whatever happens', () => {
           health = stepPeerHealth(health, config, { kind: 'tick' }, at).health;
           const was = before.order ?? { incarnation: 0, heartbeatCnt: 0 };
           const is = health.order ?? was;
-          const isForward = is.incarnation > was.incarnation || (is.incarnation === was.incarnation && is.heartbeatCnt >= was.heartbeatCnt);
+          const isForward =
+            is.incarnation > was.incarnation ||
+            (is.incarnation === was.incarnation && is.heartbeatCnt >= was.heartbeatCnt);
           expect(isForward).to.equal(true);
           expect(health.missed).to.be.within(0, config.missesAllowed);
           expect(health.countFrom).to.be.at.most(at);
-          if (health.state === 'suspect' && health.reason === 'silence') expect(health.missed).to.be.within(1, config.missesAllowed - 1);
+          if (health.state === 'suspect' && health.reason === 'silence')
+            expect(health.missed).to.be.within(1, config.missesAllowed - 1);
           if (health.state === 'up' || health.state === 'left') expect(health.reason).to.equal(null);
         }
       }),
@@ -187,7 +205,8 @@ describe('peer health, whatever happens', () => {
     fc.assert(
       fc.property(wholeConfig, wholeTimeline, (config, steps) => {
         let health = Object.freeze(unknownPeer(0));
-        for (const { at, event } of steps) health = Object.freeze(stepPeerHealth(health, config, Object.freeze(event), at).health);
+        for (const { at, event } of steps)
+          health = Object.freeze(stepPeerHealth(health, config, Object.freeze(event), at).health);
       }),
     );
   });

@@ -57,7 +57,9 @@ describe('a critical application', () => {
   it('takes its peer down with the N-th critical heartbeat in a row', () => {
     const peer = upPeer();
     for (const at of [1000, 2000, 3000]) expect(peer.beat(at, { application: 'critical' })).to.deep.equal([]);
-    expect(changesOf(peer.beat(4000, { application: 'critical' }))).to.deep.equal(['up -> down (application-critical)']);
+    expect(changesOf(peer.beat(4000, { application: 'critical' }))).to.deep.equal([
+      'up -> down (application-critical)',
+    ]);
   });
 
   it('does not when one heartbeat between them says otherwise', () => {

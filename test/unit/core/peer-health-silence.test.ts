@@ -25,7 +25,11 @@ describe('silence of a peer', () => {
     });
   }
 
-  for (const [misses, afterMs] of [[1, 1500], [2, 2000], [4, 4000]] as const) {
+  for (const [misses, afterMs] of [
+    [1, 1500],
+    [2, 2000],
+    [4, 4000],
+  ] as const) {
     it(`declares the peer down at ${afterMs / 1000} intervals when ${misses} misses are allowed`, () => {
       const peer = upPeer({ missesAllowed: misses });
       expect(changesOf(peer.tick(afterMs - 1)).join()).not.to.contain('down');

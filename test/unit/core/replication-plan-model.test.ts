@@ -24,7 +24,11 @@ class World {
   offer(origin: Origin): void {
     this.#lastVersion += 1;
     this.offered += 1;
-    const outcome = this.plan.offer(keyOf(origin), { version: this.#lastVersion, sha256: digestOf(this.#lastVersion) }, this.now);
+    const outcome = this.plan.offer(
+      keyOf(origin),
+      { version: this.#lastVersion, sha256: digestOf(this.#lastVersion) },
+      this.now,
+    );
     expect(outcome).not.to.equal('known');
     if (outcome === 'superseded-another') this.superseded += 1;
     this.accepted.set(origin, this.#lastVersion);
@@ -59,7 +63,13 @@ class World {
   }
 
   reconcile(): void {
-    const rows = [...this.atPeer].map(([origin, version]): PeerRow => ({ workload: 'dc1', origin, version, sha256: digestOf(version), fate: 'held' }));
+    const rows = [...this.atPeer].map(([origin, version]): PeerRow => ({
+      workload: 'dc1',
+      origin,
+      version,
+      sha256: digestOf(version),
+      fate: 'held',
+    }));
     this.plan.reconcile(rows, 'dc1', this.now);
     this.check();
   }

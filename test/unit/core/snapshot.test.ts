@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { fateOf, keyText, newestOfEach, newestOffered, type SnapshotFate, type StoredSnapshot } from '../../../src/core/snapshot.ts';
+import {
+  fateOf,
+  keyText,
+  newestOfEach,
+  newestOffered,
+  type SnapshotFate,
+  type StoredSnapshot,
+} from '../../../src/core/snapshot.ts';
 import { KEY, row } from './snapshot-rows.ts';
 
 const other = { ...KEY, origin: 'audit' };
@@ -17,7 +24,8 @@ describe('fateOf', () => {
     [{ place: 'lost' }, 'lost'],
     [{ place: 'lost', deliveredBy: 'd1' }, 'lost'],
   ];
-  for (const [more, fate] of rules) it(`is ${fate} for ${JSON.stringify(more)}`, () => expect(fateOf(row(1, more))).to.equal(fate));
+  for (const [more, fate] of rules)
+    it(`is ${fate} for ${JSON.stringify(more)}`, () => expect(fateOf(row(1, more))).to.equal(fate));
 });
 
 describe('the newest versions', () => {
@@ -27,7 +35,13 @@ describe('the newest versions', () => {
   });
 
   it('that are offered are the newest live ones', () => {
-    const rows = [row(2), row(9, { place: 'lost' }), row(8, { place: 'quarantined' }), row(3), row(7, { place: 'set-aside' })];
+    const rows = [
+      row(2),
+      row(9, { place: 'lost' }),
+      row(8, { place: 'quarantined' }),
+      row(3),
+      row(7, { place: 'set-aside' }),
+    ];
     expect(named(newestOffered(rows))).to.deep.equal(['orders@3']);
   });
 

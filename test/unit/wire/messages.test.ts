@@ -44,14 +44,22 @@ describe('a peer’s message', () => {
 
   it('may have fields that we do not know, and nothing of them gets further', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string().filter((name) => !(name in GOOD)), fc.jsonValue()), (more) => {
-        expect(parsePeerMessage({ ...more, ...GOOD })).to.deep.equal({ kind: 'message', message: GOOD });
-      }),
+      fc.property(
+        fc.dictionary(
+          fc.string().filter((name) => !(name in GOOD)),
+          fc.jsonValue(),
+        ),
+        (more) => {
+          expect(parsePeerMessage({ ...more, ...GOOD })).to.deep.equal({ kind: 'message', message: GOOD });
+        },
+      ),
     );
   });
 
   it('cannot reach a prototype', () => {
-    const hostile: unknown = JSON.parse(`{"__proto__": {"isAdmin": true}, "constructor": {"prototype": {}}, ${JSON.stringify(GOOD).slice(1)}`);
+    const hostile: unknown = JSON.parse(
+      `{"__proto__": {"isAdmin": true}, "constructor": {"prototype": {}}, ${JSON.stringify(GOOD).slice(1)}`,
+    );
     const parsed = parsePeerMessage(hostile);
     expect(parsed).to.deep.equal({ kind: 'message', message: GOOD });
     expect(parsed.kind === 'message' && 'isAdmin' in parsed.message).to.equal(false);
@@ -73,7 +81,10 @@ describe('a peer’s message', () => {
   const otherProtocols: unknown[] = [2, 0, '1', null, 1.5, { number: 1 }];
   for (const protocol of otherProtocols) {
     it(`of the protocol ${JSON.stringify(protocol)} is told apart, and nothing else in it is looked at`, () => {
-      expect(parsePeerMessage({ protocol, heartbeatCnt: 'nonsense' })).to.deep.equal({ kind: 'wrong-protocol', protocol });
+      expect(parsePeerMessage({ protocol, heartbeatCnt: 'nonsense' })).to.deep.equal({
+        kind: 'wrong-protocol',
+        protocol,
+      });
     });
   }
 
@@ -122,7 +133,10 @@ describe('a peer’s message', () => {
       const [outer = '', inner] = field.split('.');
       const lastHeard = { heartbeatCnt: 1, ageMs: 1 };
       const base: Record<string, unknown> = { ...GOOD, lastHeard };
-      const whole = inner === undefined ? { ...base, [outer]: value } : { ...base, [outer]: { ...(base[outer] as object), [inner]: value } };
+      const whole =
+        inner === undefined
+          ? { ...base, [outer]: value }
+          : { ...base, [outer]: { ...(base[outer] as object), [inner]: value } };
       const parsed = parsePeerMessage(whole);
       expect(parsed.kind).to.equal('invalid');
       expect(parsed.kind === 'invalid' && parsed.field.startsWith(outer)).to.equal(true);
@@ -130,11 +144,17 @@ describe('a peer’s message', () => {
   }
 
   for (const value of [null, undefined, 7, 'text', [], true]) {
-    it(`is refused when the body is ${JSON.stringify(value)}`, () => expect(parsePeerMessage(value).kind).to.equal('invalid'));
+    it(`is refused when the body is ${JSON.stringify(value)}`, () =>
+      expect(parsePeerMessage(value).kind).to.equal('invalid'));
   }
 
   it('is refused whatever else it is, without anything being thrown', () => {
-    fc.assert(fc.property(fc.anything(), (value) => void expect(['invalid', 'wrong-protocol']).to.include(parsePeerMessage(value).kind)));
+    fc.assert(
+      fc.property(
+        fc.anything(),
+        (value) => void expect(['invalid', 'wrong-protocol']).to.include(parsePeerMessage(value).kind),
+      ),
+    );
   });
 });
 
@@ -145,16 +165,34 @@ describe('an answer', () => {
     expect(v.is(peerAnswerSchema, { ...answer, ownership: [] })).to.equal(true);
   });
 
-  for (const [field, value] of [['dataCenterOrigin', '?'], ['heartbeatCnt', -1], ['heartbeatCnt', 2 ** 53], ['incarnation', 0], ['inventory', 'a'.repeat(129)], ['inventory', null]] as const) {
-    it(`is refused with ${field} = ${JSON.stringify(value)}`, () => expect(v.is(peerAnswerSchema, { ...answer, [field]: value })).to.equal(false));
+  for (const [field, value] of [
+    ['dataCenterOrigin', '?'],
+    ['heartbeatCnt', -1],
+    ['heartbeatCnt', 2 ** 53],
+    ['incarnation', 0],
+    ['inventory', 'a'.repeat(129)],
+    ['inventory', null],
+  ] as const) {
+    it(`is refused with ${field} = ${JSON.stringify(value)}`, () =>
+      expect(v.is(peerAnswerSchema, { ...answer, [field]: value })).to.equal(false));
   }
 });
 
 describe('an inventory', () => {
   const row = { workload: 'dc1', origin: 'orders', version: 1, sha256: 'ab'.repeat(32), fate: 'held' };
 
-  for (const [field, value] of [['workload', ''], ['origin', ''], ['origin', 'o'.repeat(201)], ['version', 0], ['version', 2 ** 53], ['sha256', 'AB'.repeat(32)], ['sha256', 'ab'], ['fate', 'eaten']] as const) {
-    it(`is refused with ${field} = ${JSON.stringify(value)}`, () => expect(v.is(inventorySchema, [{ ...row, [field]: value }])).to.equal(false));
+  for (const [field, value] of [
+    ['workload', ''],
+    ['origin', ''],
+    ['origin', 'o'.repeat(201)],
+    ['version', 0],
+    ['version', 2 ** 53],
+    ['sha256', 'AB'.repeat(32)],
+    ['sha256', 'ab'],
+    ['fate', 'eaten'],
+  ] as const) {
+    it(`is refused with ${field} = ${JSON.stringify(value)}`, () =>
+      expect(v.is(inventorySchema, [{ ...row, [field]: value }])).to.equal(false));
   }
 
   it('is refused beyond its bound', () => {

@@ -3,7 +3,18 @@ import fc from 'fast-check';
 import { DATA_CENTER_NAME, decodePercent, originProblem, shortTextProblem } from '../../../src/wire/names.ts';
 
 describe('an origin', () => {
-  for (const good of ['a', 'orders', 'a/b', '../x', '...', ' ', 'com.acme::Op[3]', 'Lager Süd ☃', '🚚'.repeat(50), 'o'.repeat(200)]) {
+  for (const good of [
+    'a',
+    'orders',
+    'a/b',
+    '../x',
+    '...',
+    ' ',
+    'com.acme::Op[3]',
+    'Lager Süd ☃',
+    '🚚'.repeat(50),
+    'o'.repeat(200),
+  ]) {
     it(`may be ${JSON.stringify(good.slice(0, 20))}`, () => expect(originProblem(good)).to.equal(null));
   }
 
@@ -22,7 +33,8 @@ describe('an origin', () => {
     ['🚚'.repeat(51), /200/],
   ];
   for (const [origin, problem] of bad) {
-    it(`may not be ${JSON.stringify(origin.slice(0, 20))} (${origin.length})`, () => expect(originProblem(origin)).to.match(problem));
+    it(`may not be ${JSON.stringify(origin.slice(0, 20))} (${origin.length})`, () =>
+      expect(originProblem(origin)).to.match(problem));
   }
 
   it('that is accepted survives percent-encoding', () => {
@@ -52,7 +64,8 @@ describe('a position or the value of a label', () => {
 });
 
 describe('the name of a data centre', () => {
-  for (const good of ['dc1', 'A', '0', 'eu-west_2.a', 'd'.repeat(64)]) it(`may be ${good}`, () => expect(DATA_CENTER_NAME.test(good)).to.equal(true));
+  for (const good of ['dc1', 'A', '0', 'eu-west_2.a', 'd'.repeat(64)])
+    it(`may be ${good}`, () => expect(DATA_CENTER_NAME.test(good)).to.equal(true));
   for (const bad of ['', '.', '..', '-dc', '_dc', 'dc 1', 'dc/1', 'dc1\n', 'dć', 'd'.repeat(65)]) {
     it(`may not be ${JSON.stringify(bad)}`, () => expect(DATA_CENTER_NAME.test(bad)).to.equal(false));
   }

@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { envelopeHeaders, parseEnvelope, parsePositionAndLabels, parseReprDigest, reprDigest, type Headers, type SnapshotEnvelope } from '../../../src/wire/snapshot-headers.ts';
+import {
+  envelopeHeaders,
+  parseEnvelope,
+  parsePositionAndLabels,
+  parseReprDigest,
+  reprDigest,
+  type Headers,
+  type SnapshotEnvelope,
+} from '../../../src/wire/snapshot-headers.ts';
 import { LABELS_MAX, shortTextProblem } from '../../../src/wire/names.ts';
 
 const count = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
@@ -8,28 +16,42 @@ const dataCenter = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 const shortText = fc.string({ unit: 'binary', maxLength: 120 }).filter((text) => shortTextProblem(text) === null);
 const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/);
 /** Header names travel in lower case. */
-const labelName = fc.oneof(fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,63}$/), fc.constantFrom('constructor', 'tostring', 'valueof', 'hasownproperty'));
+const labelName = fc.oneof(
+  fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+  fc.constantFrom('constructor', 'tostring', 'valueof', 'hasownproperty'),
+);
 
 const envelope = fc
   .record({
     heartbeatMsgType: fc.constantFrom<2 | 4>(2, 4),
     heartbeatCnt: count,
     dataCenterOrigin: dataCenter,
-    applicationName: fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }).filter((name) => name.isWellFormed() && name.length <= 200),
+    applicationName: fc
+      .string({ unit: 'binary', minLength: 1, maxLength: 60 })
+      .filter((name) => name.isWellFormed() && name.length <= 200),
     incarnation: count,
     workload: dataCenter,
     origin: fc.constant('orders'),
-    batch: fc.option(fc.record({ id: fc.stringMatching(/^[A-Za-z0-9-]{1,40}$/), total: fc.integer({ min: 1, max: 999_999 }) })),
+    batch: fc.option(
+      fc.record({ id: fc.stringMatching(/^[A-Za-z0-9-]{1,40}$/), total: fc.integer({ min: 1, max: 999_999 }) }),
+    ),
     description: fc.record({
       version: count,
       bytes: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2 ** 40 })),
       sha256,
-      takenAt: fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31') }).map((date) => date.toISOString()),
+      takenAt: fc
+        .date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31') })
+        .map((date) => date.toISOString()),
       position: fc.option(shortText),
-      labels: fc.uniqueArray(fc.tuple(labelName, shortText), { maxLength: LABELS_MAX, selector: ([name]) => name }).map((pairs) => Object.fromEntries(pairs)),
+      labels: fc
+        .uniqueArray(fc.tuple(labelName, shortText), { maxLength: LABELS_MAX, selector: ([name]) => name })
+        .map((pairs) => Object.fromEntries(pairs)),
     }),
   })
-  .map((raw): SnapshotEnvelope => ({ ...raw, description: { ...raw.description, withdrawn: raw.description.bytes === 0 } }));
+  .map((raw): SnapshotEnvelope => ({
+    ...raw,
+    description: { ...raw.description, withdrawn: raw.description.bytes === 0 },
+  }));
 
 const GOOD: SnapshotEnvelope = {
   heartbeatMsgType: 2,
@@ -40,13 +62,24 @@ const GOOD: SnapshotEnvelope = {
   workload: 'dc1',
   origin: 'orders',
   batch: null,
-  description: { version: 5, bytes: 10, sha256: 'ab'.repeat(32), takenAt: '2026-11-23T04:37:44.000Z', position: 'p', labels: { a: 'b' }, withdrawn: false },
+  description: {
+    version: 5,
+    bytes: 10,
+    sha256: 'ab'.repeat(32),
+    takenAt: '2026-11-23T04:37:44.000Z',
+    position: 'p',
+    labels: { a: 'b' },
+    withdrawn: false,
+  },
 };
 
 describe('the headers of a snapshot', () => {
   it('come out as they went in', () => {
     fc.assert(
-      fc.property(envelope, (sent) => void expect(parseEnvelope(envelopeHeaders(sent), 'orders')).to.deep.equal({ ok: true, value: sent })),
+      fc.property(
+        envelope,
+        (sent) => void expect(parseEnvelope(envelopeHeaders(sent), 'orders')).to.deep.equal({ ok: true, value: sent }),
+      ),
       { numRuns: 500 },
     );
   });
@@ -113,7 +146,7 @@ describe('the headers of a snapshot', () => {
     ['crossdc-withdrawn', 'yes'],
   ];
   for (const [field, value] of hostile) {
-    it(`are refused with ${field.slice(0, 40)}: ${JSON.stringify(value)?.slice(0, 40) ?? 'nothing'}, and the field is named`, () => {
+    it(`are refused with ${field.slice(0, 40)}: ${JSON.stringify(value ?? 'nothing').slice(0, 40)}, and the field is named`, () => {
       const headers: Headers = { ...envelopeHeaders(GOOD), [field]: value };
       expect(parseEnvelope(headers, 'orders')).to.include({ ok: false, field });
     });
@@ -134,18 +167,26 @@ describe('the headers of a snapshot', () => {
   });
 
   it('of another kind are none of our business', () => {
-    expect(parseEnvelope({ ...envelopeHeaders(GOOD), cookie: 'a=b', 'x-crossdc-label-a': '%' }, 'orders').ok).to.equal(true);
+    expect(parseEnvelope({ ...envelopeHeaders(GOOD), cookie: 'a=b', 'x-crossdc-label-a': '%' }, 'orders').ok).to.equal(
+      true,
+    );
   });
 
   it('are refused whatever they are, without anything being thrown', () => {
-    const anyHeaders = fc.dictionary(fc.oneof(fc.string(), fc.constantFrom(...Object.keys(envelopeHeaders(GOOD)))), fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.string())));
+    const anyHeaders = fc.dictionary(
+      fc.oneof(fc.string(), fc.constantFrom(...Object.keys(envelopeHeaders(GOOD)))),
+      fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.string())),
+    );
     fc.assert(fc.property(anyHeaders, (headers) => void expect(parseEnvelope(headers, 'orders').ok).to.equal(false)));
   });
 });
 
 describe('position and labels', () => {
   it('tell an empty position from none', () => {
-    expect(parsePositionAndLabels({ 'crossdc-position': '' })).to.deep.equal({ ok: true, value: { position: '', labels: {} } });
+    expect(parsePositionAndLabels({ 'crossdc-position': '' })).to.deep.equal({
+      ok: true,
+      value: { position: '', labels: {} },
+    });
     expect(parsePositionAndLabels({})).to.deep.equal({ ok: true, value: { position: null, labels: {} } });
   });
 });

@@ -10,10 +10,14 @@ const newest = WIRE_VERSIONS.at(-1)!;
 const ADVICE = 'what travels was changed: add an entry to src/wire/versions.ts and a fixture, or take the change back';
 
 describe('the versions of the peer protocol', () => {
-  it('have the message as it is now', () => expect(shapeHash(shapeOf(peerMessageSchema)), ADVICE).to.equal(newest.shapes.message));
-  it('have the answer as it is now', () => expect(shapeHash(shapeOf(peerAnswerSchema)), ADVICE).to.equal(newest.shapes.answer));
-  it('have the inventory as it is now', () => expect(shapeHash(shapeOf(inventorySchema)), ADVICE).to.equal(newest.shapes.inventory));
-  it('have the headers as they are now', () => expect(shapeHash(shapeOf(HEADER)), ADVICE).to.equal(newest.shapes.snapshotHeaders));
+  it('have the message as it is now', () =>
+    expect(shapeHash(shapeOf(peerMessageSchema)), ADVICE).to.equal(newest.shapes.message));
+  it('have the answer as it is now', () =>
+    expect(shapeHash(shapeOf(peerAnswerSchema)), ADVICE).to.equal(newest.shapes.answer));
+  it('have the inventory as it is now', () =>
+    expect(shapeHash(shapeOf(inventorySchema)), ADVICE).to.equal(newest.shapes.inventory));
+  it('have the headers as they are now', () =>
+    expect(shapeHash(shapeOf(HEADER)), ADVICE).to.equal(newest.shapes.snapshotHeaders));
 
   it('end with the number that this program speaks', () => expect(newest.protocol).to.equal(PROTOCOL));
 
@@ -41,10 +45,14 @@ describe('the shape of a schema', () => {
     ['a field that is called as a part of a schema', v.object({ ...schema.entries, message: v.string() })],
     ['strictness', v.strictObject(schema.entries)],
   ];
-  for (const [name, other] of changed) it(`changes with ${name}`, () => expect(shapeOf(other)).not.to.equal(shapeOf(schema)));
+  for (const [name, other] of changed)
+    it(`changes with ${name}`, () => expect(shapeOf(other)).not.to.equal(shapeOf(schema)));
 
   it('does not change with the order of the fields, nor with what is said to people', () => {
-    const other = v.object({ status: v.picklist(['a', 'b'], 'a or b'), name: v.pipe(v.string('a text'), v.maxLength(10, 'too long')) });
+    const other = v.object({
+      status: v.picklist(['a', 'b'], 'a or b'),
+      name: v.pipe(v.string('a text'), v.maxLength(10, 'too long')),
+    });
     expect(shapeOf(other)).to.equal(shapeOf(schema));
   });
 });

@@ -1,5 +1,6 @@
 import { EventSource } from 'eventsource';
-const gateway = process.env.CROSSDC_URL ?? 'http://127.0.0.1:25090', state = { orders: 42 };
+const gateway = process.env.CROSSDC_URL ?? 'http://127.0.0.1:25090';
+const state = { orders: 42 };
 const post = () => fetch(`${gateway}/v1/snapshots/orders`, { method: 'PUT', body: JSON.stringify(state) });
 const events = new EventSource(`${gateway}/v1/events`);
 events.addEventListener('snapshot-request', post);
