@@ -1,5 +1,5 @@
 import type { Delivery } from '../../../src/core/delivery.ts';
-import type { EventBody, GatewayEvent } from '../../../src/core/events.ts';
+import type { EventType, GatewayEvent } from '../../../src/core/events.ts';
 import type { StoredSnapshot } from '../../../src/core/snapshot.ts';
 import type { GatewaySettings } from '../../../src/ports/settings.ts';
 import { Tasks, type Context } from '../../../src/services/context.ts';
@@ -117,7 +117,7 @@ export class Stage {
     return this.deliveries.create('takeover', 'dc2', snapshots);
   }
 
-  ofType<T extends EventBody['type']>(type: T): readonly GatewayEvent[] {
+  ofType(type: EventType): readonly GatewayEvent[] {
     return this.events.filter((event) => event.type === type);
   }
 }
