@@ -151,7 +151,9 @@ export class ReplicationPlan {
     );
     for (const [text, entry] of this.#entries) {
       const row = theirs.get(text);
-      const has = row === undefined || row.fate === 'lost' ? 0 : row.version;
+      // What it lost can be sent again; what it lost and we never had cannot, and it takes nothing older than that.
+      const isLacking = row === undefined || (row.fate === 'lost' && row.version <= entry.version);
+      const has = isLacking ? 0 : row.version;
       const wasStored = entry.stored >= entry.version;
       if (entry.sending !== null) continue;
       entry.stored = has;

@@ -20,7 +20,10 @@ export class Closing {
       try {
         await step.close();
       } catch (error) {
-        this.#log.warn({ part: step.name, error: messageOf(error) }, 'a part of the gateway could not be closed cleanly');
+        this.#log.warn(
+          { part: step.name, error: messageOf(error) },
+          'a part of the gateway could not be closed cleanly',
+        );
       }
     }
   }

@@ -22,7 +22,12 @@ const GRACE_MS = 5 * SECOND_MS;
 export async function openListeners(
   config: Config,
   gateway: Gateway,
-  parts: { readonly clock: Clock; readonly log: Log; readonly metrics: () => Promise<string>; readonly closing: Closing },
+  parts: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly metrics: () => Promise<string>;
+    readonly closing: Closing;
+  },
 ): Promise<number> {
   const { clock, log, metrics, closing } = parts;
   const { api, inbox } = gateway;
@@ -61,7 +66,10 @@ export async function openListeners(
   });
   const peerAddress = await peer.listen();
   closing.add('peer listener', () => peer.close(GRACE_MS));
-  log.info({ dataCenter: config.dataCenter, localApi: localAddress, peer: peerAddress, metrics: metricsAddress }, 'the gateway is listening');
+  log.info(
+    { dataCenter: config.dataCenter, localApi: localAddress, peer: peerAddress, metrics: metricsAddress },
+    'the gateway is listening',
+  );
   return clock.now();
 }
 

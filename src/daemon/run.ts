@@ -35,7 +35,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
     environment: options.env,
   });
   if (!loaded.ok) {
-    for (const line of [...loaded.problems, ...loaded.warnings.map((warning) => `warning: ${warning}`)]) options.stderr.write(`${line}\n`);
+    for (const line of [...loaded.problems, ...loaded.warnings.map((warning) => `warning: ${warning}`)])
+      options.stderr.write(`${line}\n`);
     return BAD_CONFIGURATION;
   }
   const { config } = loaded;
@@ -45,7 +46,10 @@ export async function runGateway(options: RunOptions): Promise<number> {
   const closing = new Closing(log);
   // A defect may have left anything half done: what is durable is whole, so the safe thing is to end and be started again.
   process.on('unhandledRejection', (error) => {
-    log.error({ error: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, 'an unexpected failure; the gateway ends');
+    log.error(
+      { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+      'an unexpected failure; the gateway ends',
+    );
     process.exit(FAILED);
   });
   try {
@@ -65,7 +69,11 @@ async function serve(config: Config, log: Log, closing: Closing): Promise<void> 
   const clock = new SystemClock();
   const version = await packageVersion();
   let gateway: Gateway | null = null;
-  const telemetry = createTelemetry({ registry: new Registry(), source: () => gateway?.telemetrySource ?? null, version });
+  const telemetry = createTelemetry({
+    registry: new Registry(),
+    source: () => gateway?.telemetrySource ?? null,
+    version,
+  });
   const world = await openWorld(config, { clock, log, telemetry, closing });
   const running = await assembleGateway(world, settingsOf(config, version));
   gateway = running;
@@ -84,7 +92,12 @@ async function serve(config: Config, log: Log, closing: Closing): Promise<void> 
     stopListening();
     return Promise.resolve();
   });
-  const listeningSince = await openListeners(config, running, { clock, log, metrics: () => telemetry.metricsText(), closing });
+  const listeningSince = await openListeners(config, running, {
+    clock,
+    log,
+    metrics: () => telemetry.metricsText(),
+    closing,
+  });
   running.start(listeningSince);
   log.info({ version, dataCenter: config.dataCenter, pid: process.pid }, 'the gateway runs');
   await running.shutDownDone;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { FileEventLog } from '../adapters/file/event-log.ts';
 import { FileRecords } from '../adapters/file/records.ts';
 import { FileSnapshotStore } from '../adapters/file/snapshot-store.ts';
+import type { Damage } from '../adapters/file/snapshot-repair.ts';
 import { StateLock } from '../adapters/file/state-lock.ts';
 import { HttpPeerTransport } from '../adapters/peer-http/transport.ts';
 import { CronSchedule } from '../adapters/system/cron-schedule.ts';
@@ -14,7 +15,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import type { World } from '../services/assemble.ts';
+import type { DamagedAtStart, World } from '../services/assemble.ts';
 import type { Closing } from './closing.ts';
 
 /**
@@ -31,11 +32,21 @@ export async function openWorld(
   const lock = await StateLock.acquire(config.stateDirectory);
   closing.add('state lock', () => lock.release());
 
+  const damagedAtStart: DamagedAtStart[] = [];
   const openStore = async (name: string, root: string): Promise<SnapshotStore> => {
-    const store = await FileSnapshotStore.open({ root, name, log, wallMs: () => clock.wallMs() });
+    let isOpening = true;
+    const onDamage = ({ snapshot, reason }: Damage): void => {
+      // Later damage is found by a reader, who says it.
+      if (isOpening && snapshot !== null) {
+        damagedAtStart.push({ store: name, key: snapshot.key, version: snapshot.version, reason });
+      }
+    };
+    const store = await FileSnapshotStore.open({ root, name, log, wallMs: () => clock.wallMs(), onDamage });
+    isOpening = false;
     closing.add(`store ${name}`, () => store.close());
     const foreign = store.foreign();
-    if (foreign.length > 0) log.warn({ store: name, names: foreign.slice(0, 20) }, 'the store has what is not ours; it is left alone');
+    if (foreign.length > 0)
+      log.warn({ store: name, names: foreign.slice(0, 20) }, 'the store has what is not ours; it is left alone');
     return store;
   };
   const stores = {
@@ -62,6 +73,7 @@ export async function openWorld(
     records,
     eventLog,
     stores,
+    damagedAtStart,
     transport,
     commandRunner: new ShellCommandRunner({ clock }),
     webhook,

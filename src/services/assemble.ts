@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts';
+import type { SnapshotKey } from '../core/snapshot.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { GatewayApi } from '../ports/gateway-api.ts';
@@ -39,6 +40,13 @@ import { Takeover } from './takeover.ts';
 import { Views } from './views.ts';
 import { Webhook } from './webhook.ts';
 
+export interface DamagedAtStart {
+  readonly store: string;
+  readonly key: SnapshotKey;
+  readonly version: number;
+  readonly reason: string;
+}
+
 /** The world, as a gateway needs it. The daemon gives the real one, the simulator a virtual one. */
 export interface World {
   readonly clock: Clock;
@@ -54,6 +62,8 @@ export interface World {
   readonly webhook: EventSink | null;
   readonly healthProbe: HealthProbe | null;
   readonly schedule: Schedule | null;
+  /** What the stores found unusable when they were opened, and set aside; each is said once. */
+  readonly damagedAtStart?: readonly DamagedAtStart[];
   /** The simulator plants broken rules here. */
   readonly rules?: Rules;
 }
@@ -178,6 +188,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     telemetrySource: views,
     start: (listeningSince) => {
       records.start();
+      context.tasks.run('say what was damaged', () => damage.report(world.damagedAtStart ?? []));
       context.tasks.run('deliver what a former run took in', () => returned.resume());
       takeover.resume(peers.all);
       monitor.start(listeningSince);

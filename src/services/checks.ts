@@ -50,8 +50,7 @@ function staleness(context: Context, parts: Parts): string | null {
     if (oldest !== null && clock.now() - oldest > limitMs) {
       return `"${peer.label}" lacks a snapshot for ${Math.round((clock.now() - oldest) / SECOND_MS)} s`;
     }
-    const newest = parts.views.newestReplicatedMs(peer);
-    const ageMs = newest === null ? 0 : clock.wallMs() - newest;
+    const ageMs = parts.views.newestReplicatedAgeMs(peer) ?? 0;
     if (ageMs > limitMs) return `the newest snapshot at "${peer.label}" is ${Math.round(ageMs / SECOND_MS)} s old`;
   }
   return null;

@@ -47,6 +47,21 @@ export class Damage {
     }
   }
 
+  /** Counts and says what the stores had to set aside when they were opened. */
+  async report(
+    found: readonly {
+      readonly store: string;
+      readonly key: SnapshotKey;
+      readonly version: number;
+      readonly reason: string;
+    }[],
+  ): Promise<void> {
+    for (const { store, key, version, reason } of found) {
+      this.#context.telemetry.verificationFailed(store);
+      await this.#events.publish({ type: 'snapshot-damaged', ...key, version, reason });
+    }
+  }
+
   /** Opens what `next` names; where that is damaged, asks `next` again, which then names the version before. */
   async openNewest(
     store: SnapshotStore,

@@ -148,14 +148,15 @@ export class HealthMonitor {
       await clock.sleep(stepMs, signal);
       await clock.afterPendingIo();
       if (signal.aborted) return;
-      this.#notePause(clock.now() - before - stepMs);
+      this.#notePause(clock.now() - before, stepMs);
       for (const peer of this.#peers.all) this.apply(peer, { kind: 'tick' });
     }
   }
 
   /** Being late ourselves by more than a little means that nothing could be heard: nobody is blamed for that time. */
-  #notePause(lateMs: number): void {
+  #notePause(tookMs: number, expectedMs: number): void {
     const { clock, telemetry, log, settings } = this.#context;
+    const lateMs = tookMs - expectedMs;
     const tolerated = Math.min(1000, Math.max(50, settings.heartbeatIntervalMs / 4));
     if (lateMs <= tolerated) return;
     this.pauses.count += 1;
@@ -164,6 +165,7 @@ export class HealthMonitor {
     telemetry.ownPause(lateMs / 1000);
     if (lateMs > settings.heartbeatIntervalMs)
       log.warn({ seconds: lateMs / 1000 }, 'this gateway itself was stopped; no peer is blamed for that time');
-    for (const peer of this.#peers.all) this.apply(peer, { kind: 'own-pause', ms: lateMs });
+    // When in our sleep the pause began nobody knows; the whole of it is taken for deaf.
+    for (const peer of this.#peers.all) this.apply(peer, { kind: 'own-pause', ms: tookMs });
   }
 }

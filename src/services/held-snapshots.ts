@@ -10,6 +10,7 @@ import type { Damage } from './damage.ts';
 import type { Identity } from './identity.ts';
 import { inventoryDigest } from './inventory-digest.ts';
 import type { Peer } from './peer.ts';
+import { retain } from './retain.ts';
 import type { StoreWatch } from './store-watch.ts';
 
 /** What peers replicated to us: taken in whole and verified, kept with its history, never replaced by something older. */
@@ -113,13 +114,9 @@ export class HeldSnapshots {
     }
   }
 
-  async #retain(key: SnapshotKey): Promise<void> {
-    const { rules, settings } = this.#context;
-    const rows = this.store.rowsOf(key);
-    for (const row of rules.expendable(rows, settings.snapshotHistory, (version) => this.isPinned(key, version))) {
-      // A delivery may have come to need it while another was being removed.
-      if (!this.isPinned(key, row.version)) await this.store.remove(key, row.version);
-    }
+  #retain(key: SnapshotKey): Promise<void> {
+    const isPinned = (version: number): boolean => this.isPinned(key, version);
+    return retain(this.#context, { store: this.store, name: 'held', watch: this.#watch }, key, isPinned);
   }
 
   inventory(dataCenter: string): PeerRow[] {

@@ -4,6 +4,8 @@ import type { DurableRecords } from './durable-records.ts';
 const RECORD = 'gateway';
 /** How long a raised incarnation is kept before another raise, so that two live gateways of one name cannot chase each other. */
 const RAISE_PAUSE_MS = 5_000;
+/** How far an incarnation that the disk did not take may jump; in milliseconds of the wall clock a quarter of an hour. */
+const UNWRITTEN_JUMP = 900_000;
 
 /** Who we are in this run: our incarnation, the count of our messages, and the name that we learned of the unnamed peer. */
 export class Identity {
@@ -71,15 +73,19 @@ export class Identity {
 
   async #take(incarnation: number): Promise<void> {
     this.#reserved = incarnation;
-    await this.#save();
-    this.#own.add(incarnation);
-    this.#incarnation = incarnation;
+    if (!(await this.#save())) {
+      // Not durable, so the next run may be given it again after a clock that went back; a jump keeps the two apart.
+      this.#reserved += 1 + Math.floor(this.#context.random() * UNWRITTEN_JUMP);
+      await this.#save();
+    }
+    this.#own.add(this.#reserved);
+    this.#incarnation = this.#reserved;
     this.#sent = 0;
   }
 
   /** Never with a number below one that was reserved: what is written last is what a restart finds. */
-  async #save(): Promise<void> {
-    await this.#records.settle(RECORD, { incarnation: this.#reserved, learnedPeer: this.#learnedPeer });
+  #save(): Promise<boolean> {
+    return this.#records.settle(RECORD, { incarnation: this.#reserved, learnedPeer: this.#learnedPeer });
   }
 }
 

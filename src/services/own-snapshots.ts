@@ -9,6 +9,7 @@ import type { Identity } from './identity.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import type { StoreWatch } from './store-watch.ts';
 import type { Damage } from './damage.ts';
+import { retain } from './retain.ts';
 import { Broadcast } from './wake.ts';
 
 /** The snapshots of our own application: durable here first, then planned for every peer. */
@@ -24,6 +25,8 @@ export class OwnSnapshots {
   /** The greatest version of a key that a peer has and that this run did not make. */
   readonly #foreign = new Map<string, number>();
   #newestKept: { readonly generation: number; readonly rows: readonly StoredSnapshot[] } | null = null;
+  /** When the newest version of each key was accepted in this run, by the monotonic clock. */
+  readonly #acceptedAt = new Map<string, { readonly version: number; readonly at: number }>();
   /** Notified when a snapshot was accepted, or a peer has stored one, or its state changed. */
   readonly progress = new Broadcast();
   onAccepted: (snapshot: StoredSnapshot) => void = () => undefined;
@@ -57,6 +60,7 @@ export class OwnSnapshots {
       },
       signal,
     );
+    this.#acceptedAt.set(keyText(key), { version: stored.version, at: this.#context.clock.now() });
     this.#context.telemetry.snapshotAccepted(stored.bytes);
     this.onAccepted(stored);
     return stored;
@@ -114,12 +118,9 @@ export class OwnSnapshots {
     }
   }
 
-  async #retain(key: SnapshotKey): Promise<void> {
-    const { rules, settings } = this.#context;
-    const sending = (version: number): boolean => this.#peers.all.some((peer) => peer.plan.isSending(key, version));
-    for (const row of rules.expendable(this.#store.rowsOf(key), settings.snapshotHistory, sending)) {
-      if (!sending(row.version)) await this.#store.remove(key, row.version);
-    }
+  #retain(key: SnapshotKey): Promise<void> {
+    const isSending = (version: number): boolean => this.#peers.all.some((peer) => peer.plan.isSending(key, version));
+    return retain(this.#context, { store: this.#store, name: 'outgoing', watch: this.#watch }, key, isSending);
   }
 
   /** @throws GatewayError `bad-request` for what is no origin, `not-owner` for another DC's workload */
@@ -140,6 +141,17 @@ export class OwnSnapshots {
   noteSeen(key: SnapshotKey, version: number): void {
     const text = keyText(key);
     this.#seenByPeers.set(text, Math.max(version, this.#seenByPeers.get(text) ?? 0));
+  }
+
+  /**
+   * How old a snapshot is. Of one that this run accepted no jump of the wall clock changes it; of an older one only the
+   * wall time in its record is known.
+   */
+  ageMs(snapshot: StoredSnapshot): number {
+    const { clock } = this.#context;
+    const accepted = this.#acceptedAt.get(keyText(snapshot.key));
+    if (accepted?.version === snapshot.version) return clock.now() - accepted.at;
+    return Math.max(0, clock.wallMs() - Date.parse(snapshot.takenAt));
   }
 
   /** The newest version of each origin: a withdrawal too, while nothing newer came. */

@@ -61,7 +61,12 @@ export class PeerContact implements StateFollower {
     try {
       await this.#returns.get(peer)?.plan();
     } catch (error) {
-      if (!(error instanceof GatewayError && error.code === 'nothing-held')) throw error;
+      if (!(error instanceof GatewayError)) throw error;
+      if (error.code === 'nothing-held') return;
+      this.#context.log.error(
+        { peer: peer.label, error: error.message },
+        'what is held was not returned at first contact; `crossdc return` does it',
+      );
     }
   }
 }

@@ -15,6 +15,8 @@ export interface ReturnItem {
   readonly version: number;
 }
 
+const INCARNATIONS_REMEMBERED = 16;
+
 /**
  * All that this gateway knows of one peer. The services read and write it; what must survive a restart is in the
  * peer's record (peer-records.ts).
@@ -43,8 +45,8 @@ export class Peer {
   returning: readonly ReturnItem[] = [];
   /** A heartbeat of it was heard in this run. */
   wasHeard = false;
-  /** Monotonic time at which each incarnation was last heard. */
-  readonly incarnationsHeard = new Map<number, number>();
+  /** Monotonic times at which each incarnation was first and last heard. */
+  readonly #incarnations = new Map<number, { readonly firstAt: number; readonly lastAt: number }>();
 
   constructor(settings: PeerSettings, context: Context) {
     this.name = settings.name;
@@ -67,10 +69,23 @@ export class Peer {
   }
 
   noteIncarnation(incarnation: number, now: number): void {
-    this.incarnationsHeard.set(incarnation, now);
-    if (this.incarnationsHeard.size <= 16) return;
-    const [oldest] = [...this.incarnationsHeard].sort((a, b) => a[1] - b[1]);
-    if (oldest !== undefined) this.incarnationsHeard.delete(oldest[0]);
+    this.#incarnations.set(incarnation, { firstAt: this.#incarnations.get(incarnation)?.firstAt ?? now, lastAt: now });
+    if (this.#incarnations.size <= INCARNATIONS_REMEMBERED) return;
+    const [oldest] = [...this.#incarnations].sort(([, a], [, b]) => a.lastAt - b.lastAt);
+    if (oldest !== undefined) this.#incarnations.delete(oldest[0]);
+  }
+
+  /**
+   * How many incarnations are alive: the newest, and every older one that was heard again after it. A peer that was
+   * restarted has one; two gateways under one name take turns.
+   * @param since what was last heard before this monotonic time is not alive
+   */
+  liveIncarnations(since: number): number {
+    const newest = Math.max(...this.#incarnations.keys());
+    const newestSince = this.#incarnations.get(newest)?.firstAt ?? Infinity;
+    return [...this.#incarnations].filter(
+      ([incarnation, { lastAt }]) => lastAt > since && (incarnation === newest || lastAt > newestSince),
+    ).length;
   }
 }
 

@@ -72,8 +72,13 @@ export class ReturnSender {
       origin: row.key.origin,
       version: row.version,
     }));
+    const before = this.#peer.returning;
     this.#peer.returning = items;
-    await this.#records.save(this.#peer);
+    if (!(await this.#records.save(this.#peer))) {
+      // What was promised must outlive a restart; with the state folder unwritable it would not.
+      this.#peer.returning = before;
+      throw new GatewayError('store-unavailable', 'The return could not be recorded in the state folder; try again.');
+    }
     this.#wake.ring();
     return { returnId, snapshots: items };
   }

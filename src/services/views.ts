@@ -81,9 +81,8 @@ export class Views implements TelemetrySource {
     const { clock, settings } = this.#context;
     const pending = peer.plan.pending();
     const oldest = peer.plan.oldestPendingSince();
-    const newest = this.newestReplicatedMs(peer);
-    const limitMs = STALE_INTERVALS * settings.snapshotIntervalMs;
-    const isFresh = newest !== null && clock.wallMs() - newest < limitMs;
+    const ageMs = this.newestReplicatedAgeMs(peer);
+    const isFresh = ageMs !== null && ageMs < STALE_INTERVALS * settings.snapshotIntervalMs;
     return {
       inSync: peer.health.state === 'up' && pending === 0 && isFresh,
       behindVersions: pending,
@@ -92,21 +91,22 @@ export class Views implements TelemetrySource {
     };
   }
 
-  /** When the newest snapshot that the peer has was taken; null when it has none. */
-  newestReplicatedMs(peer: Peer): number | null {
-    let newest: number | null = null;
-    for (const row of this.#parts.own.newest()) {
-      const takenMs = Date.parse(row.takenAt);
-      if (peer.plan.has(row.key, row.version) && takenMs > (newest ?? -Infinity)) newest = takenMs;
+  /** How old the newest snapshot is that the peer has; null when it has none. */
+  newestReplicatedAgeMs(peer: Peer): number | null {
+    const { own } = this.#parts;
+    let youngest: number | null = null;
+    for (const row of own.newest()) {
+      if (!peer.plan.has(row.key, row.version)) continue;
+      const ageMs = own.ageMs(row);
+      if (youngest === null || ageMs < youngest) youngest = ageMs;
     }
-    return newest;
+    return youngest;
   }
 
   #liveIncarnations(peer: Peer): number {
-    const window =
-      this.#context.settings.missesAllowed * effectiveIntervalMs(peer.health, healthConfig(this.#context, peer));
-    const now = this.#context.clock.now();
-    return [...peer.incarnationsHeard.values()].filter((at) => now - at < window).length;
+    const { clock, settings } = this.#context;
+    const windowMs = settings.missesAllowed * effectiveIntervalMs(peer.health, healthConfig(this.#context, peer));
+    return peer.liveIncarnations(clock.now() - windowMs);
   }
 
   #heldSum(peer: Peer): HeldSum {

@@ -230,7 +230,7 @@ export class Oracle implements Observer {
       const least = Math.max(1.5, missesAllowed) * heartbeatIntervalMs;
       const stops = gateway.stopsSince(Math.max(sight.lastHeard, gateway.listeningSince));
       // Of each stop the gateway cannot see the part before the next look at its clock.
-      const silence = this.#silenceMs(gateway, sight) + stops.length * (heartbeatIntervalMs / 8);
+      const silence = this.#silenceMs(gateway, sight);
       if (silence < least)
         this.#broken(`${gateway.name} declared ${peer} down after ${silence} ms of silence, before ${least} ms`);
       const answer = this.#timeline.now - sight.lastAnswered;

@@ -42,7 +42,7 @@ export class Stage {
   readonly deliveries: Deliveries;
   readonly returned: ReturnedSnapshots;
 
-  constructor(options: { settings?: Partial<GatewaySettings>; disk?: MemoryDisk } = {}) {
+  constructor(options: { settings?: Partial<GatewaySettings>; disk?: MemoryDisk; random?: () => number } = {}) {
     const disk = options.disk ?? new MemoryDisk();
     this.disk = disk;
     const { clock } = this;
@@ -55,7 +55,7 @@ export class Stage {
     this.context = {
       settings: simSettings('dc1', ['dc2'], options.settings),
       clock,
-      random: () => 0,
+      random: options.random ?? (() => 0),
       log,
       telemetry: watchingTelemetry(watch, new Map()),
       rules: RULES,
