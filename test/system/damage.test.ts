@@ -89,6 +89,9 @@ describe('a held snapshot is damaged on the disk', () => {
       );
       await app.absorb(replaced.data.delivery);
       expect(app.absorbed.get('orders')!.equals(old)).to.equal(true);
+      await dc2.events.until('snapshot-damaged', (event) => event.version === versions[1], from);
+      expect(dc2.events.of('snapshot-damaged')).to.have.length(1);
+      expect(await dc2.metric('crossdc_snapshot_verification_failures_total', { store: 'held' })).to.equal(1);
     });
   }
 
