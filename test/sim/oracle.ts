@@ -228,8 +228,6 @@ export class Oracle implements Observer {
     const heartbeatIntervalMs = this.#intervalMs(gateway, peer);
     if (sight.criticalInRow < missesAllowed - 1) {
       const least = Math.max(1.5, missesAllowed) * heartbeatIntervalMs;
-      const stops = gateway.stopsSince(Math.max(sight.lastHeard, gateway.listeningSince));
-      // Of each stop the gateway cannot see the part before the next look at its clock.
       const silence = this.#silenceMs(gateway, sight);
       if (silence < least)
         this.#broken(`${gateway.name} declared ${peer} down after ${silence} ms of silence, before ${least} ms`);

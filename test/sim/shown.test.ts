@@ -1,0 +1,198 @@
+import { expect } from 'chai';
+import { GatewayError } from '../../src/errors.ts';
+import type { GatewayApi, PeerView } from '../../src/ports/gateway-api.ts';
+import { SimWorld, type SimWorldOptions } from './sim-world.ts';
+
+const SEEDS = [1, 2, 3];
+const FRESH = { snapshotIntervalMs: 30_000 };
+
+async function pair(seed: number, options: Omit<SimWorldOptions, 'seed'> = {}): Promise<SimWorld> {
+  const world = new SimWorld({ seed, ...options });
+  await world.begin();
+  return world;
+}
+
+function scenario(name: string, play: (seed: number) => Promise<void>): void {
+  it(name, async () => {
+    for (const seed of SEEDS) await play(seed);
+  });
+}
+
+function apiOf(world: SimWorld, name: string): GatewayApi {
+  const { gateway } = world.gateway(name);
+  if (gateway === null) throw new Error(`${name} does not run`);
+  return gateway.api;
+}
+
+function peerOf(world: SimWorld, name: string, peer: string): PeerView {
+  return apiOf(world, name).peer(peer);
+}
+
+/** The checks of readiness that fail. */
+function failingOf(world: SimWorld, name: string): string[] {
+  const { status, checks } = apiOf(world, name).readyz();
+  const failing = Object.keys(checks).filter((check) => checks[check]?.ok !== true);
+  expect(status).to.equal(failing.length === 0 ? 'ok' : 'failing');
+  return failing;
+}
+
+describe('whether a peer is in sync', () => {
+  scenario('is said with how far it is behind, and since when', async (seed) => {
+    const world = await pair(seed, { settings: FRESH });
+    const { application } = world.gateway('dc1');
+    expect(peerOf(world, 'dc1', 'dc2').sync).to.deep.equal({
+      inSync: false,
+      behindVersions: 0,
+      behindSeconds: 0,
+      lastReplicatedAt: null,
+    });
+    application.post('orders');
+    await world.run(1000);
+    const well = peerOf(world, 'dc1', 'dc2');
+    expect(well.sync).to.include({ inSync: true, behindVersions: 0, behindSeconds: 0 });
+    const age = world.gateway('dc1').clock.wallMs() - Date.parse(well.sync.lastReplicatedAt ?? '');
+    expect(age).to.be.within(0, 1000);
+    expect(well.replication).to.deep.equal({ pending: 0, oldestPendingSince: null });
+
+    world.network.change('dc1', 'dc2', { breakAtByte: 0 });
+    application.post('orders');
+    application.post('accounts');
+    await world.run(10_000);
+    const behind = peerOf(world, 'dc1', 'dc2');
+    expect(behind.state).to.equal('up');
+    expect(behind.sync).to.include({ inSync: false, behindVersions: 2 });
+    expect(behind.sync.behindSeconds).to.be.within(9, 10);
+    expect(behind.replication.pending).to.equal(2);
+    const waiting = world.gateway('dc1').clock.wallMs() - Date.parse(behind.replication.oldestPendingSince ?? '');
+    expect(waiting).to.be.within(9000, 10_000);
+  });
+
+  scenario('ends with the age of the newest snapshot, and when the peer is not up', async (seed) => {
+    const world = await pair(seed, { settings: FRESH });
+    world.gateway('dc1').application.post('orders');
+    await world.run(59_000);
+    expect(peerOf(world, 'dc1', 'dc2').sync.inSync).to.equal(true);
+    await world.run(2000);
+    expect(peerOf(world, 'dc1', 'dc2').sync).to.include({ inSync: false, behindVersions: 0 });
+    world.gateway('dc1').application.post('orders');
+    await world.run(1000);
+    expect(peerOf(world, 'dc1', 'dc2').sync.inSync).to.equal(true);
+    world.gateway('dc2').kill();
+    await world.run(5000);
+    expect(peerOf(world, 'dc1', 'dc2').sync.inSync).to.equal(false);
+  });
+});
+
+describe('readiness', () => {
+  scenario('is not lost because a peer is down', async (seed) => {
+    const world = await pair(seed, { settings: FRESH });
+    world.gateway('dc1').application.post('orders');
+    await world.run(1000);
+    world.gateway('dc2').kill();
+    await world.run(1000);
+    world.gateway('dc1').application.post('orders');
+    await world.run(300_000);
+    expect(world.gateway('dc1').stateOf('dc2')).to.equal('down');
+    expect(failingOf(world, 'dc1')).to.deep.equal([]);
+  });
+
+  scenario(
+    'is lost while a peer that is up lacks a snapshot for two intervals, and comes back by itself',
+    async (seed) => {
+      const world = await pair(seed, { settings: FRESH });
+      world.network.change('dc1', 'dc2', { breakAtByte: 0 });
+      world.gateway('dc1').application.post('orders');
+      await world.run(59_000);
+      expect(failingOf(world, 'dc1')).to.deep.equal([]);
+      await world.run(2000);
+      expect(failingOf(world, 'dc1')).to.deep.equal(['replication']);
+      expect(apiOf(world, 'dc1').healthz().status).to.equal('ok');
+      world.network.heal('dc1', 'dc2');
+      world.gateway('dc1').application.post('orders');
+      await world.run(2000);
+      expect(failingOf(world, 'dc1')).to.deep.equal([]);
+    },
+  );
+
+  scenario('is lost when the application has stopped posting for two intervals', async (seed) => {
+    const world = await pair(seed, { settings: FRESH });
+    await world.run(120_000);
+    expect(failingOf(world, 'dc1')).to.deep.equal([]);
+    world.gateway('dc1').application.post('orders');
+    await world.run(62_000);
+    expect(failingOf(world, 'dc1')).to.deep.equal(['replication']);
+  });
+
+  scenario('is lost during a shutdown, which takes no new work', async (seed) => {
+    const world = await pair(seed);
+    const { gateway } = world.gateway('dc1');
+    // A transfer under way keeps the shutdown going.
+    world.network.change('dc1', 'dc2', { breakAtByte: 0 });
+    world.gateway('dc1').application.post('orders');
+    await world.run(500);
+    gateway?.shutDown('orderly');
+    await world.run(500);
+    expect(failingOf(world, 'dc1')).to.deep.equal(['shutdown']);
+    expect(apiOf(world, 'dc1').status().shuttingDown).to.equal(true);
+    const { refusals } = world.gateway('dc1').application;
+    world.gateway('dc1').application.post('orders');
+    await world.run(100);
+    expect(refusals).to.have.length(1);
+    expect(refusals[0]).to.include('shutting down');
+  });
+});
+
+describe('an upload that waits until it is replicated', () => {
+  /** How a wait that begins now ends within its three seconds. */
+  async function outcomeOf(world: SimWorld, meanwhile: () => void = () => undefined): Promise<string> {
+    world.gateway('dc1').application.post('orders');
+    await world.run(1);
+    const api = apiOf(world, 'dc1');
+    const [row] = api.outgoing();
+    if (row === undefined) throw new Error('nothing was accepted');
+    let outcome = 'waits';
+    void api.awaitReplicated(row, 3000, new AbortController().signal).then(
+      ({ replication }) => void (outcome = replication.map(({ peer, state }) => `${peer} ${state}`).join()),
+      (error: unknown) => void (outcome = error instanceof GatewayError ? error.code : String(error)),
+    );
+    meanwhile();
+    await world.run(2900);
+    const early = outcome;
+    await world.run(200);
+    return early === outcome ? outcome : `${early}, then ${outcome}`;
+  }
+
+  scenario('is told when every peer that is up has it', async (seed) => {
+    const world = await pair(seed, { names: ['dc1', 'dc2', 'dc3'] });
+    expect(await outcomeOf(world)).to.equal('dc2 stored,dc3 stored');
+  });
+
+  scenario('waits in vain, and for as long as it said, while one peer that is up lacks it', async (seed) => {
+    const world = await pair(seed, { names: ['dc1', 'dc2', 'dc3'] });
+    world.network.change('dc1', 'dc3', { breakAtByte: 0 });
+    expect(await outcomeOf(world)).to.equal('waits, then not-in-time');
+  });
+
+  scenario('waits in vain while nobody is up who could have it', async (seed) => {
+    const world = new SimWorld({ seed });
+    world.gateway('dc1').start();
+    await world.run(2000);
+    expect(await outcomeOf(world)).to.equal('waits, then not-in-time');
+  });
+
+  scenario('is told of its version also when only a newer one was stored', async (seed) => {
+    const world = await pair(seed);
+    world.network.change('dc1', 'dc2', { breakAtByte: 0 });
+    let versions: number[] = [];
+    const outcome = await outcomeOf(world, () => {
+      versions = apiOf(world, 'dc1')
+        .outgoing()
+        .map(({ version }) => version);
+      world.network.heal('dc1', 'dc2');
+      world.gateway('dc1').application.post('orders');
+    });
+    expect(outcome).to.equal('dc2 stored');
+    const held = world.gateway('dc2').rows('held');
+    expect(held.map(({ version }) => version)).not.to.include.members(versions);
+  });
+});
