@@ -1,5 +1,5 @@
 import { Gauge } from 'prom-client';
-import type { PeerState } from '../core/peer-health.ts';
+import type { PeerState } from '../core/peer-state.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { peerCounterBy, peerGauge, type FamilyContext } from './family.ts';
 

@@ -1,6 +1,6 @@
 import type { Delivery } from '../core/delivery.ts';
 import type { GatewayEvent } from '../core/events.ts';
-import type { ApplicationStatus, PeerState } from '../core/peer-health.ts';
+import type { ApplicationStatus, PeerState } from '../core/peer-state.ts';
 import type { StoredSnapshot } from '../core/snapshot.ts';
 import type { SnapshotReader } from './snapshot-store.ts';
 

@@ -18,7 +18,7 @@ export interface GatewaySettings {
   readonly heartbeatIntervalMs: number;
   readonly missesAllowed: number;
   readonly beatsToRecover: number;
-  /** Infinity: switched off. */
+  /** Infinity: switched off. With a schedule it says only how old a snapshot may be that is not stale. */
   readonly snapshotIntervalMs: number;
   readonly alwaysLogHttpErrors: boolean;
   readonly retainHeldAtStartup: boolean;

@@ -1,5 +1,5 @@
 import type { GatewayEvent } from '../core/events.ts';
-import type { PeerState } from '../core/peer-health.ts';
+import type { PeerState } from '../core/peer-state.ts';
 
 /** What the services count. One implementation feeds Prometheus; a test's records. Label values come from configuration, never from a caller. */
 export interface Telemetry {

@@ -1,4 +1,4 @@
-import type { ApplicationStatus } from '../core/peer-health.ts';
+import type { ApplicationStatus } from '../core/peer-state.ts';
 import type { HealthProbe } from '../ports/hooks.ts';
 import type { Context } from './context.ts';
 

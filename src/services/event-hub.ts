@@ -3,8 +3,13 @@ import { nextNumber } from '../core/ordering.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { Context } from './context.ts';
-import type { StoreWatch } from './store-watch.ts';
 import { Broadcast } from './wake.ts';
+
+/** Who is told whether the log could be written. */
+export interface LogWatch {
+  worked(store: string): void;
+  failed(store: string, error: unknown): void;
+}
 
 /**
  * The one place where an event comes into being: the same object feeds the log, the metrics, the event stream and the
@@ -17,7 +22,7 @@ export class EventHub {
   readonly #context: Context;
   readonly #log: EventLog;
   readonly #changed = new Broadcast();
-  #watch: StoreWatch | undefined;
+  #watch: LogWatch | undefined;
   #lastId: number;
   #visibleId: number;
 
@@ -30,7 +35,7 @@ export class EventHub {
   }
 
   /** The watch is built after the hub, because it publishes what it sees. */
-  attach(watch: StoreWatch): void {
+  attach(watch: LogWatch): void {
     this.#watch = watch;
   }
 

@@ -1,5 +1,5 @@
 import { compareOrder } from '../core/ordering.ts';
-import type { HealthEffect, HealthEvent, PeerHealth } from '../core/peer-health.ts';
+import type { HealthEffect, HealthEvent, PeerHealth } from '../core/peer-state.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { Context } from './context.ts';
 import type { EventHub } from './event-hub.ts';

@@ -1,4 +1,4 @@
-import type { PeerHealth } from '../core/peer-health.ts';
+import type { PeerHealth } from '../core/peer-state.ts';
 import { GatewayError } from '../errors.ts';
 import type { Context } from './context.ts';
 import type { StateFollower } from './health-monitor.ts';

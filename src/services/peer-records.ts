@@ -1,4 +1,4 @@
-import { rememberedPeer, type PeerHealth, type RememberedPeer } from '../core/peer-health.ts';
+import { rememberedPeer, type PeerHealth, type RememberedPeer } from '../core/peer-state.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { DurableRecords } from './durable-records.ts';
 import { recordSegment } from './durable-records.ts';

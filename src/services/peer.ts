@@ -1,5 +1,5 @@
 import { firstChoice, type MachineChoice } from '../core/machine-choice.ts';
-import { unknownPeer, type HealthConfig, type PeerHealth } from '../core/peer-health.ts';
+import { unknownPeer, type HealthConfig, type PeerHealth } from '../core/peer-state.ts';
 import type { ReplicationPlan } from '../core/replication-plan.ts';
 import type { PeerSettings } from '../ports/settings.ts';
 import type { Context } from './context.ts';

@@ -1,6 +1,7 @@
 import { admit } from '../core/admission.ts';
 import { settle } from '../core/delivery.ts';
-import { hearsUs, nextDeadline, stepPeerHealth } from '../core/peer-health.ts';
+import { stepPeerHealth } from '../core/peer-health.ts';
+import { hearsUs, nextDeadline } from '../core/silence.ts';
 import { ReplicationPlan } from '../core/replication-plan.ts';
 import { expendable } from '../core/retention.ts';
 import { nextNumber } from '../core/ordering.ts';

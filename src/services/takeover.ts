@@ -1,4 +1,5 @@
-import { effectiveIntervalMs, missAfterMs, type PeerHealth } from '../core/peer-health.ts';
+import type { PeerHealth } from '../core/peer-state.ts';
+import { effectiveIntervalMs, missAfterMs } from '../core/silence.ts';
 import type { StoredSnapshot } from '../core/snapshot.ts';
 import type { Context } from './context.ts';
 import type { Deliveries } from './deliveries.ts';

@@ -1,5 +1,5 @@
 import { byName, type StoredSnapshot } from '../core/snapshot.ts';
-import { effectiveIntervalMs } from '../core/peer-health.ts';
+import { effectiveIntervalMs } from '../core/silence.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { PeerView, StatusView } from '../ports/gateway-api.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';

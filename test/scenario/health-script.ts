@@ -1,13 +1,13 @@
+import { stepPeerHealth } from '../../src/core/peer-health.ts';
 import {
-  hearsUs,
   rememberedPeer,
-  stepPeerHealth,
   unknownPeer,
   type HealthConfig,
   type HealthEffect,
   type HealthEvent,
   type PeerHealth,
-} from '../../src/core/peer-health.ts';
+} from '../../src/core/peer-state.ts';
+import { hearsUs } from '../../src/core/silence.ts';
 
 /**
  * Runs a `.scenario` file: what one gateway believes of one peer, line by line. README.md beside the files has the

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { admit } from '../../src/core/admission.ts';
 import type { Delivery } from '../../src/core/delivery.ts';
-import type { HealthStep } from '../../src/core/peer-health.ts';
+import type { HealthStep } from '../../src/core/peer-state.ts';
 import { RULES, type Rules } from '../../src/services/rules.ts';
 import { runChaos } from './chaos.ts';
 import { Violation } from './oracle.ts';

@@ -1,5 +1,5 @@
 import type { GatewayEvent } from '../../src/core/events.ts';
-import type { PeerState } from '../../src/core/peer-health.ts';
+import type { PeerState } from '../../src/core/peer-state.ts';
 import type { StoredSnapshot } from '../../src/core/snapshot.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { MessageOutcome } from '../../src/ports/peer-transport.ts';

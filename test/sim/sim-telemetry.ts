@@ -1,5 +1,5 @@
 import type { GatewayEvent } from '../../src/core/events.ts';
-import type { PeerState } from '../../src/core/peer-health.ts';
+import type { PeerState } from '../../src/core/peer-state.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { Telemetry } from '../../src/ports/telemetry.ts';
 

@@ -1,12 +1,12 @@
+import { stepPeerHealth } from '../../../src/core/peer-health.ts';
 import {
-  stepPeerHealth,
   unknownPeer,
   type ApplicationStatus,
   type HealthConfig,
   type HealthEffect,
   type HealthEvent,
   type PeerHealth,
-} from '../../../src/core/peer-health.ts';
+} from '../../../src/core/peer-state.ts';
 
 export interface Beat {
   readonly incarnation?: number;

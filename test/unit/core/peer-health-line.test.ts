@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { hearsUs, isRefused, nextDeadline, rememberedPeer } from '../../../src/core/peer-health.ts';
+import { rememberedPeer } from '../../../src/core/peer-state.ts';
+import { hearsUs, isRefused, nextDeadline } from '../../../src/core/silence.ts';
 import { HealthDriver, changesOf, upPeer } from './health-driver.ts';
 
 /** Silent since 0, but answering each of our heartbeats until (and with) the given time. */

@@ -1,16 +1,15 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { stepPeerHealth } from '../../../src/core/peer-health.ts';
 import {
-  missAfterMs,
-  nextDeadline,
   rememberedPeer,
-  stepPeerHealth,
   unknownPeer,
   type HealthConfig,
   type HealthEffect,
   type HealthEvent,
   type PeerHealth,
-} from '../../../src/core/peer-health.ts';
+} from '../../../src/core/peer-state.ts';
+import { missAfterMs, nextDeadline } from '../../../src/core/silence.ts';
 
 interface Timed {
   readonly at: number;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { rememberedPeer, type RememberedPeer } from '../../../src/core/peer-health.ts';
+import { rememberedPeer, type RememberedPeer } from '../../../src/core/peer-state.ts';
 import { HealthDriver, changesOf } from './health-driver.ts';
 
 const ORDER = { incarnation: 7, heartbeatCnt: 30 };

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { missAfterMs, nextDeadline } from '../../../src/core/peer-health.ts';
+import { missAfterMs, nextDeadline } from '../../../src/core/silence.ts';
 import { HealthDriver, changesOf, upPeer } from './health-driver.ts';
 
 describe('silence of a peer', () => {
