@@ -59,7 +59,8 @@ function refuseRepeated(grammar: Grammar<OptionTable>, args: string[]): void {
   const { tokens } = parseArgs({ args, options: grammar.options, allowPositionals: true, strict: false, tokens: true });
   const seen = new Set<string>();
   for (const token of tokens) {
-    if (token.kind !== 'option') continue;
+    // What is no option of ours, such as each letter of -orders, is refused as that.
+    if (token.kind !== 'option' || !Object.hasOwn(grammar.options, token.name)) continue;
     if (seen.has(token.name) && grammar.options[token.name]?.multiple !== true) {
       throw usageError(`${grammar.name}: ${token.rawName} was given twice${hint(grammar)}`);
     }
@@ -72,7 +73,12 @@ function usageOf(grammar: Grammar<OptionTable>, error: unknown): CliError {
   const unknown = /^Unknown option '(-[^']*)'/.exec(error.message)?.[1];
   if (unknown !== undefined) {
     const known = Object.keys(grammar.options).map((name) => `--${name}`);
-    return usageError(`${grammar.name}: unknown option ${unknown}${didYouMean(unknown, known)}${hint(grammar)}`);
+    // One dash and no option of ours: perhaps a name that begins so, and that is taken as it is behind a --.
+    const behind =
+      /^-[^-]/.test(unknown) && grammar.positionals.length > 0 ? '; a name that begins with - goes behind --' : '';
+    return usageError(
+      `${grammar.name}: unknown option ${unknown}${didYouMean(unknown, known)}${behind}${hint(grammar)}`,
+    );
   }
   // Node's own sentence names the option and what is wrong with it; its second line is advice that fits few.
   const [sentence = ''] = error.message.split('\n');

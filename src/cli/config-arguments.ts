@@ -40,7 +40,7 @@ interface Values {
 }
 
 function sourcesOf(name: string, values: Values): ConfigArguments {
-  if (values.config === undefined) {
+  if (values.config === undefined || values.config === '') {
     throw usageError(`${name} needs --config FILE; etc/dc1.conf is one to begin with (crossdc ${name} --help)`);
   }
   const set = values.set ?? [];

@@ -11,7 +11,8 @@ import { comeBack, killAndTakeOver, leave, reopen, replicate, seeEachOther } fro
 import { Timeline } from './demo/timeline.ts';
 import { isInterruption, Watch } from './demo/watch.ts';
 import { printable } from './display-width.ts';
-import { EXIT } from './exit-status.ts';
+import { CliError, EXIT } from './exit-status.ts';
+import { fileProblem } from './file-problem.ts';
 import { writeLine, type CliIo } from './io.ts';
 
 const GRAMMAR = { name: 'demo', options: { keep: { type: 'boolean' } }, positionals: [] } as const;
@@ -27,11 +28,11 @@ Two gateways and a small application beside each, on free loopback ports and in 
 snapshots, a data centre that is killed, its takeover, its return, an orderly shutdown. Prints a timeline; the exit
 status is 0 only if every step was verified. Takes less than a minute and leaves nothing behind.
 
-  --keep             leaves both running at the end, with their status pages, until Ctrl-C
+  --keep             leaves both running at the end, until Ctrl-C; says where they answer
 `,
   async run(argv, io) {
     const { values } = parseCommandLine(GRAMMAR, argv);
-    const folder = await mkdtemp(join(tmpdir(), 'crossdc-demo-'));
+    const folder = await temporaryFolder();
     const children = new Children();
     // However this process ends, short of SIGKILL, nobody and nothing stays behind; then the leash ends the children.
     const onExit = (): void => {
@@ -48,6 +49,16 @@ status is 0 only if every step was verified. Takes less than a minute and leaves
     }
   },
 };
+
+/** @throws CliError when there is no temporary folder, or no room or right in it */
+async function temporaryFolder(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), 'crossdc-demo-'));
+  } catch (error) {
+    const reason = fileProblem(error);
+    throw new CliError(EXIT.failed, `demo: ${tmpdir()} cannot be used: ${reason}; TMPDIR may name another folder`);
+  }
+}
 
 interface Play {
   readonly io: CliIo;

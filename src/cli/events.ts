@@ -79,7 +79,7 @@ async function follow({ api, io, print }: { api: LocalApi; io: CliIo; print: Pri
       if (isAborted(interrupted)) return;
       // A refusal (a wrong token, say) does not go away by itself.
       if (!isUnreachable(error) && !isConnectionError(error)) throw error;
-      lost = messageOf(error);
+      lost = isUnreachable(error) ? messageOf(error) : 'The connection to the gateway broke.';
     }
     if (isAborted(interrupted)) return;
     if (failures === 0) await writeLine(io.stderr, `crossdc: ${lost} Trying again until Ctrl-C.`);

@@ -17,10 +17,15 @@ const REASONS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the connection was not answered',
 };
 
+/** A plain HTTP listener that was greeted in TLS: which of the two, depends on the version of OpenSSL. */
+const SPEAKS_NO_TLS = new Set(['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
+
 /** No connection, or it broke before there was an answer. */
 export function unreachable(target: Target, reason: Error | string): CliError {
   if (typeof reason !== 'string' && codeOf(reason).startsWith('HPE_'))
     return noGateway(target, 'the answer is no HTTP');
+  if (typeof reason !== 'string' && SPEAKS_NO_TLS.has(codeOf(reason)))
+    return noGateway(target, 'it does not speak TLS; the URL of a gateway begins with http://');
   const why = typeof reason === 'string' ? reason : (REASONS[codeOf(reason)] ?? (messageOf(reason) || codeOf(reason)));
   return new CliError(
     EXIT.unreachable,
@@ -45,9 +50,23 @@ export function problemError(target: Target, answer: IncomingMessage, body: stri
   if (problem === undefined) return noGateway(target, `it answered ${status} without a problem object`);
   const { title, detail, field } = problem;
   const parts = [title, detail].filter((part, index, all) => part !== '' && all.indexOf(part) === index);
-  const advice = status === 401 ? ' Give it by CROSSDC_TOKEN or --token-file FILE.' : '';
+  const advice = status === 401 ? tokenAdvice(target) : isPeerListener(answer) ? PEER_LISTENER : '';
   const where = field === '' ? '' : ` (field ${field})`;
   return new CliError(EXIT.failed, printable(`${parts.join(': ')}${where}`) + advice);
+}
+
+/** A token that was given and refused has to be another one, not to be given. */
+function tokenAdvice({ tokenSource }: Target): string {
+  return tokenSource === undefined
+    ? ' Give it by CROSSDC_TOKEN or --token-file FILE.'
+    : ` The one of ${tokenSource} is not the one that this gateway has.`;
+}
+
+const PEER_LISTENER = " This is the peer listener (crossDCHttpPort); the operator's commands speak to localApiPort.";
+
+/** Only the listener for peers names itself in its answers. */
+function isPeerListener(answer: IncomingMessage): boolean {
+  return answer.headers['crossdc-data-center'] !== undefined;
 }
 
 /** Whether a command that retries may go on after this. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { messageOf } from '../errors.ts';
 import { usageError } from './exit-status.ts';
+import { fileProblem } from './file-problem.ts';
 import type { CliIo } from './io.ts';
 
 /** Where the gateway is, and who told. */
@@ -10,6 +10,8 @@ export interface Target {
   readonly source: string;
   /** Never printed. */
   readonly token: string | undefined;
+  /** For messages: `CROSSDC_TOKEN` or the option with its file; absent where there is no token. */
+  readonly tokenSource?: string;
 }
 
 export const DEFAULT_URL = 'http://127.0.0.1:25090';
@@ -34,7 +36,7 @@ export async function resolveTarget(
       : fromEnvironment !== ''
         ? [fromEnvironment, 'CROSSDC_URL']
         : [DEFAULT_URL, 'the default'];
-  return { url: parseUrl(text, source), source, token: await findToken(options['token-file'], io) };
+  return { url: parseUrl(text, source), source, ...(await findToken(options['token-file'], io)) };
 }
 
 function parseUrl(text: string, source: string): URL {
@@ -48,19 +50,19 @@ function parseUrl(text: string, source: string): URL {
   return url;
 }
 
-async function findToken(file: string | undefined, io: CliIo): Promise<string | undefined> {
+async function findToken(file: string | undefined, io: CliIo): Promise<Pick<Target, 'token' | 'tokenSource'>> {
   const token = (file === undefined ? (io.env.CROSSDC_TOKEN ?? '') : await readToken(file)).trim();
   const source = file === undefined ? 'CROSSDC_TOKEN' : `--token-file ${file}`;
   if (token === '' && file !== undefined) throw usageError(`${source} is empty`);
   // Anything else could not stand in a header; the token itself is not shown.
   if (!/^[\x21-\x7e]*$/.test(token)) throw usageError(`${source} has characters that a token cannot have`);
-  return token === '' ? undefined : token;
+  return token === '' ? { token: undefined } : { token, tokenSource: source };
 }
 
 async function readToken(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw usageError(`--token-file cannot be read: ${messageOf(error)}`);
+    throw usageError(`--token-file ${file} cannot be read: ${fileProblem(error)}`);
   }
 }

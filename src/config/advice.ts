@@ -98,7 +98,10 @@ function choiceWarnings(settings: Settings, fallback: Place): Remark[] {
   const warnings: Remark[] = [];
   const warn = (key: OptionKey, message: string): unknown => warnings.push(settings.remark(key, fallback, message));
   if (settings.get('heartbeatExchangeInterval') === Infinity) {
-    warn('heartbeatExchangeInterval', 'switches heartbeats off: no peer is ever found to be down, and none finds us');
+    warn(
+      'heartbeatExchangeInterval',
+      'switches heartbeats off: no peer is ever found to be up or down, so no snapshot is sent either',
+    );
   } else if (settings.get('consecutiveHeartbeatMissesAllowed') === 1) {
     warn('consecutiveHeartbeatMissesAllowed', 'is 1: a single lost heartbeat is taken for the death of the peer');
   }

@@ -15,7 +15,10 @@ export interface Config {
   readonly heartbeatIntervalMs: number;
   readonly missesAllowed: number;
   readonly beatsToRecover: number;
-  /** Infinity: switched off. With a schedule it says only how old a snapshot may be that counts as in sync. */
+  /**
+   * Infinity: switched off. With a schedule it says only how old a snapshot may be that counts as in sync, and is
+   * Infinity unless it is given: the default would call every snapshot of an hourly schedule stale.
+   */
   readonly snapshotIntervalMs: number;
   /** A cron expression; null: the interval decides. */
   readonly snapshotSchedule: string | null;
@@ -83,7 +86,7 @@ export function buildConfig(settings: Settings, peers: readonly ConfiguredPeer[]
     heartbeatIntervalMs: must(settings.get('heartbeatExchangeInterval')),
     missesAllowed: must(settings.get('consecutiveHeartbeatMissesAllowed')),
     beatsToRecover: must(settings.get('consecutiveHeartbeatsToRecover')),
-    snapshotIntervalMs: must(settings.get('dataSnapshotExchangeInterval')),
+    snapshotIntervalMs: snapshotIntervalOf(settings),
     snapshotSchedule: settings.get('dataSnapshotSchedule') ?? null,
     requestTimeoutMs: must(settings.get('snapshotRequestTimeout')),
     connectionTimeoutMs: must(settings.get('httpConnectionTimeout')),
@@ -116,6 +119,11 @@ export function buildConfig(settings: Settings, peers: readonly ConfiguredPeer[]
     logLevel: must(settings.get('logLevel')),
     logFormat: must(settings.get('logFormat')),
   };
+}
+
+function snapshotIntervalOf(settings: Settings): number {
+  const isMeant = settings.isGiven('dataSnapshotExchangeInterval') || !settings.isGiven('dataSnapshotSchedule');
+  return isMeant ? must(settings.get('dataSnapshotExchangeInterval')) : Infinity;
 }
 
 function must<T>(value: T | undefined): T {

@@ -17,7 +17,8 @@ npx crossdc check-config --config etc/dc1.conf
 prints every effective key, its value and where it came from, and starts nothing. Secrets are shown as \`***\`.
 
 A working configuration file of the IBM Streams crossdc-failover toolkit starts this gateway as it stands, on loopback:
-this version cannot yet make sure who a peer is, and so refuses to start with any other address. Of the toolkit's keys an
+this version cannot yet make sure who a peer is, and so refuses to start with any other address. It has no store in a
+database yet either: the \`dataSnapshotJdbc…\` keys that select one must be empty or left out. Of the toolkit's keys an
 empty value (\`key=\`) means, as there, that the key is not given; of ours it is an error.
 
 ## Sources

@@ -124,7 +124,7 @@ export const command = ruled('a command line for /bin/sh', (text) =>
   text.length <= 8192 ? text : new Error('must be a command line of at most 8192 characters'),
 );
 
-export const url = ruled('an http:// or https:// URL', (text) => {
+export const url = ruled('an http:// or https:// URL without user and password', (text) => {
   const right = new Error('must be an http:// or https:// URL');
   if (!URL.canParse(text) || text.length > 2048) return right;
   const { protocol, username, password, href } = new URL(text);

@@ -1,8 +1,8 @@
 import { LocalApiServer } from '../adapters/local-api/server.ts';
 import { MetricsServer } from '../adapters/local-api/metrics-server.ts';
+import { listenProblem } from '../adapters/peer-http/listen-problem.ts';
 import { PeerHttpListener } from '../adapters/peer-http/listener.ts';
 import type { Config } from '../config/config.ts';
-import { messageOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Gateway } from '../services/assemble.ts';
@@ -17,7 +17,7 @@ const GRACE_MS = 5 * SECOND_MS;
  * Opens the listeners; each closes with what `closing` releases.
  *
  * @returns the clock's time at which the peer listener was open
- * @throws Error that names the configuration key of the address that cannot be had
+ * @throws ListenError that names the configuration key of the address that cannot be had
  */
 export async function openListeners(
   config: Config,
@@ -43,13 +43,19 @@ export async function openListeners(
     log,
     openapi: await openapiDocument(),
   });
-  const localAddress = await named('localApiPort', () => local.listen());
+  const localAddress = await opened(() => local.listen(), config.localApiHost, config.localApiPort, {
+    port: 'localApiPort',
+    host: 'localApiHost',
+  });
   closing.add('local API', () => local.close(GRACE_MS));
 
   let metricsAddress = null;
   if (config.metricsHost !== null && config.metricsPort !== null) {
     const server = new MetricsServer({ host: config.metricsHost, port: config.metricsPort, metrics, api, clock, log });
-    metricsAddress = await named('metricsPort', () => server.listen());
+    metricsAddress = await opened(() => server.listen(), config.metricsHost, config.metricsPort, {
+      port: 'metricsPort',
+      host: 'metricsHost',
+    });
     closing.add('metrics listener', () => server.close(GRACE_MS));
   }
 
@@ -73,10 +79,16 @@ export async function openListeners(
   return clock.now();
 }
 
-async function named<T>(key: string, open: () => Promise<T>): Promise<T> {
+/** @throws ListenError, as the peer listener does: one sentence for the same trouble, whichever port has it */
+async function opened<T>(
+  open: () => Promise<T>,
+  host: string,
+  port: number,
+  keys: { readonly port: string; readonly host: string },
+): Promise<T> {
   try {
     return await open();
   } catch (error) {
-    throw new Error(`${key}: the address cannot be opened: ${messageOf(error)}`, { cause: error });
+    throw error instanceof Error ? listenProblem(error, host, port, keys) : error;
   }
 }

@@ -56,8 +56,9 @@ export async function runGateway(options: RunOptions): Promise<number> {
     await serve(config, log, closing);
     return STOPPED;
   } catch (error) {
-    const code = error instanceof GatewayError ? error.code : undefined;
-    log.error({ code, error: messageOf(error) }, 'the gateway cannot run');
+    // The facts name the folder, the file or the other process; they stay out of answers, and belong in the log.
+    const known = error instanceof GatewayError ? { code: error.code, facts: error.facts } : {};
+    log.error({ ...known, error: messageOf(error) }, 'the gateway cannot run');
     return FAILED;
   } finally {
     await closing.closeAll();

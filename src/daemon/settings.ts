@@ -14,8 +14,7 @@ export function settingsOf(config: Config, version: string): GatewaySettings {
     heartbeatIntervalMs: config.heartbeatIntervalMs,
     missesAllowed: config.missesAllowed,
     beatsToRecover: config.beatsToRecover,
-    // With a schedule nothing is asked for on the interval, and nothing is stale by it.
-    snapshotIntervalMs: config.snapshotSchedule === null ? config.snapshotIntervalMs : Infinity,
+    snapshotIntervalMs: config.snapshotIntervalMs,
     alwaysLogHttpErrors: config.alwaysLogHttpErrors,
     retainHeldAtStartup: config.retainHeldAtStartup,
     returnAtStartup: config.returnAtStartup,

@@ -11,6 +11,7 @@ import { HttpEventSink } from '../adapters/system/http-event-sink.ts';
 import { HttpHealthProbe } from '../adapters/system/http-health-probe.ts';
 import { ShellCommandRunner } from '../adapters/system/shell-command-runner.ts';
 import type { Config } from '../config/config.ts';
+import { messageOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';
@@ -21,14 +22,16 @@ import type { Closing } from './closing.ts';
 /**
  * Opens the real world: the lock on the state folder first, so that nothing of it is touched while another process has it.
  *
- * @throws GatewayError `state-locked`, `store-full`, `store-unavailable`
+ * @throws GatewayError `state-locked`, `store-full`, `store-unavailable`; Error when the state folder cannot be made
  */
 export async function openWorld(
   config: Config,
   parts: { readonly clock: Clock; readonly log: Log; readonly telemetry: Telemetry; readonly closing: Closing },
 ): Promise<World> {
   const { clock, log, telemetry, closing } = parts;
-  await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
+  await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw new Error(`stateDirectory: the folder cannot be made: ${messageOf(error)}`, { cause: error });
+  });
   const lock = await StateLock.acquire(config.stateDirectory);
   closing.add('state lock', () => lock.release());
 

@@ -120,6 +120,18 @@ describe('the application is asked for snapshots', () => {
     expect(reasonsOf(world, 'dc1')).to.deep.equal(['interval', 'interval', 'interval']);
   });
 
+  scenario('not any more during a shutdown', async (seed) => {
+    const world = await pair(seed, { settings: { snapshotIntervalMs: 1000 } });
+    // A transfer that does not end keeps the shutdown going.
+    world.network.change('dc1', 'dc2', { breakAtByte: 0 });
+    world.gateway('dc1').application.post('orders');
+    await world.run(500);
+    world.gateway('dc1').gateway?.shutDown('orderly');
+    const before = reasonsOf(world, 'dc1').length;
+    await world.run(5000);
+    expect(reasonsOf(world, 'dc1')).to.have.length(before);
+  });
+
   scenario('by a passive gateway only by hand', async (seed) => {
     const world = await pair(seed, { settings: { mode: 'passive', snapshotIntervalMs: 1000 } });
     await world.run(10_000);

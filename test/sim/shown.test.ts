@@ -36,6 +36,124 @@ function failingOf(world: SimWorld, name: string): string[] {
   return failing;
 }
 
+describe('what is shown of a peer', () => {
+  scenario('is the whole object of the interface, and true', async (seed) => {
+    const world = await pair(seed);
+    world.gateway('dc1').application.post('a', 100);
+    world.gateway('dc1').application.post('b', 50);
+    await world.run(1000);
+    const { since, lastHeartbeatAt, lastHeartbeatCnt, rttMs, held, ...rest } = peerOf(world, 'dc2', 'dc1');
+    const wallMs = world.gateway('dc2').clock.wallMs();
+    expect(wallMs - Date.parse(since)).to.be.within(2500, 3000);
+    expect(wallMs - Date.parse(lastHeartbeatAt ?? '')).to.be.within(0, 1000);
+    expect(lastHeartbeatCnt).to.be.at.least(3);
+    expect(rttMs).to.equal(2);
+    const bytes = world
+      .gateway('dc2')
+      .rows('held')
+      .reduce((sum, row) => sum + row.bytes, 0);
+    const takenAt = world
+      .gateway('dc2')
+      .rows('held')
+      .map((row) => row.takenAt);
+    expect(held).to.deep.equal({ origins: 2, bytes, newestTakenAt: takenAt.sort().at(-1) });
+    expect(bytes).to.equal(150);
+    expect(rest).to.deep.equal({
+      name: 'dc1',
+      state: 'up',
+      reason: null,
+      incarnation: apiOf(world, 'dc1').status().incarnation,
+      missed: 0,
+      hearsUs: true,
+      application: { status: 'unknown' },
+      machines: [{ address: 'dc1:25091', ok: true, lastError: null }],
+      replication: { pending: 0, oldestPendingSince: null },
+      sync: { inSync: false, behindVersions: 0, behindSeconds: 0, lastReplicatedAt: null },
+      transitions: 0,
+      incarnations: 1,
+      blockedBy: null,
+    });
+  });
+
+  scenario('tells why it is down, how often it changed, and why nothing follows', async (seed) => {
+    const world = await pair(seed, { settingsOf: { dc2: { mode: 'passive' } } });
+    world.gateway('dc1').kill();
+    await world.run(2500);
+    expect(peerOf(world, 'dc2', 'dc1')).to.include({ state: 'suspect', reason: 'silence', hearsUs: false });
+    expect(peerOf(world, 'dc2', 'dc1').missed).to.be.within(1, 3);
+    expect(peerOf(world, 'dc2', 'dc1').machines[0])
+      .to.include({ ok: false })
+      .and.have.property('lastError')
+      .match(/^unreachable/);
+    await world.run(5000);
+    const down = { state: 'down', reason: 'silence', missed: 4, transitions: 1, blockedBy: 'passive' };
+    expect(peerOf(world, 'dc2', 'dc1')).to.include(down);
+    world.gateway('dc1').start();
+    await world.run(3000);
+    const up = { state: 'up', reason: null, missed: 0, transitions: 2, blockedBy: null };
+    expect(peerOf(world, 'dc2', 'dc1')).to.include(up);
+  });
+
+  scenario('says that nothing is held where nothing could be delivered', async (seed) => {
+    const world = await pair(seed);
+    world.gateway('dc1').kill();
+    await world.run(6000);
+    expect(peerOf(world, 'dc2', 'dc1').blockedBy).to.equal('nothing-held');
+  });
+});
+
+describe('what is shown of the gateway', () => {
+  scenario('is the whole object of the interface, and true', async (seed) => {
+    const world = await pair(seed);
+    const dc2 = world.gateway('dc2');
+    for (const bytes of [90, 100]) dc2.application.post('orders', bytes);
+    dc2.application.post('gone', 10);
+    await world.run(500);
+    dc2.application.withdraw('gone');
+    await world.run(500);
+    const { startedAt, incarnation, outgoing, ...rest } = apiOf(world, 'dc2').status();
+    expect(dc2.clock.wallMs() - Date.parse(startedAt)).to.be.within(2900, 3100);
+    expect(incarnation).to.be.above(1);
+    const newest = dc2.rows('outgoing').find((row) => row.bytes === 100);
+    expect(outgoing).to.deep.equal({ origins: 1, bytes: 100, pending: 0, newestTakenAt: newest?.takenAt });
+    expect(rest).to.deep.equal({
+      dataCenter: 'dc2',
+      application: { name: 'default', status: 'unknown' },
+      mode: 'active',
+      version: '0.0.0',
+      peers: apiOf(world, 'dc2').peers(),
+      deliveries: { open: 0 },
+      store: { kind: 'memory', ok: true },
+      ownPauses: { count: 0, longestSeconds: 0, lastAt: null },
+      failoverCommand: { state: 'none' },
+      shuttingDown: false,
+    });
+  });
+
+  scenario('counts the deliveries that are open, and says when a store cannot be used', async (seed) => {
+    const world = await pair(seed);
+    const dc2 = world.gateway('dc2');
+    world.gateway('dc1').application.post('orders');
+    await world.run(1000);
+    dc2.application.isIdle = true;
+    const api = apiOf(world, 'dc2');
+    const { id } = await api.deliver({ dataCenter: 'dc1', origins: null });
+    await api.deliver({ dataCenter: 'dc1', origins: null });
+    expect(api.status().deliveries).to.deep.equal({ open: 2 });
+    await api.acknowledge(id, { origin: 'orders', workload: undefined, version: undefined });
+    expect(api.status().deliveries).to.deep.equal({ open: 1 });
+    dc2.failDisk('store-full');
+    dc2.application.post('own');
+    await world.run(100);
+    expect(api.status().store.ok).to.equal(false);
+    expect(failingOf(world, 'dc2')).to.deep.equal(['store']);
+    dc2.failDisk(null);
+    await world.run(30_000);
+    expect(api.status().store.ok).to.equal(true);
+    expect(failingOf(world, 'dc2')).to.deep.equal([]);
+  });
+});
+
 describe('whether a peer is in sync', () => {
   scenario('is said with how far it is behind, and since when', async (seed) => {
     const world = await pair(seed, { settings: FRESH });

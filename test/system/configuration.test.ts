@@ -101,7 +101,7 @@ describe('the configuration of a gateway', () => {
       gateway.spawn();
       expect(await gateway.ended).to.deep.equal({ status: 1, signal: null });
       const line = await gateway.untilLogged('the gateway cannot run');
-      expect(line.error).to.include(key);
+      expect(line.error).to.include(`${key}: port `).and.to.include('is in use by another program');
     });
   }
 
@@ -115,6 +115,7 @@ describe('the configuration of a gateway', () => {
     const line = await second.untilLogged('the gateway cannot run');
     expect(line.code).to.equal('state-locked');
     expect(line.error).to.include(String(first.pid));
+    expect(line.facts).to.include({ pid: first.pid, folder: join(second.stateFolder, 'lock.d') });
     await first.kill9();
     const begunAt = performance.now();
     await second.start();

@@ -73,7 +73,7 @@ for (;;) {
     await post();
     await follow();
   } catch (error) {
-    console.error(String(error));
+    console.error(`${String(error)}; trying again`);
   }
   await sleep(1000);
 }

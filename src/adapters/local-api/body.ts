@@ -97,7 +97,8 @@ export async function readJson<Schema extends v.GenericSchema>(
   if (result.success) return result.output;
   const [issue] = result.issues;
   const field = v.getDotPath(issue) ?? '(body)';
-  throw new GatewayError('bad-request', `${field}: ${issue.message}`, { field });
+  const problem = issue.received === 'undefined' ? 'is required' : issue.message;
+  throw new GatewayError('bad-request', `${field}: ${problem}`, { field });
 }
 
 /** A web page can send any other type to us without asking first. */

@@ -1,10 +1,18 @@
 import { codeOf } from './outcomes.ts';
 
-/** The peer listener could not be opened. `key` is the configuration key to look at. */
-export class ListenError extends Error {
-  readonly key: 'crossDCHttpPort' | 'crossDCHttpHost';
+/** The configuration keys of a listener's address. */
+interface AddressKeys {
+  readonly port: string;
+  readonly host: string;
+}
 
-  constructor(key: 'crossDCHttpPort' | 'crossDCHttpHost', message: string, cause: Error) {
+const PEER_KEYS: AddressKeys = { port: 'crossDCHttpPort', host: 'crossDCHttpHost' };
+
+/** A listener could not be opened. `key` is the configuration key to look at. */
+export class ListenError extends Error {
+  readonly key: string;
+
+  constructor(key: string, message: string, cause: Error) {
     super(`${key}: ${message}`, { cause });
     this.name = 'ListenError';
     this.key = key;
@@ -12,26 +20,19 @@ export class ListenError extends Error {
 }
 
 /** Says what kept the port from being opened, in the words of the configuration. */
-export function listenProblem(error: Error, host: string, port: number): ListenError {
+export function listenProblem(error: Error, host: string, port: number, keys: AddressKeys = PEER_KEYS): ListenError {
+  const place = `port ${String(port)} of ${host}`;
   switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return new ListenError('crossDCHttpPort', `port ${String(port)} of ${host} is in use by another program`, error);
+      return new ListenError(keys.port, `${place} is in use by another program`, error);
     case 'EACCES':
-      return new ListenError(
-        'crossDCHttpPort',
-        `port ${String(port)} of ${host} may not be opened by this user`,
-        error,
-      );
+      return new ListenError(keys.port, `${place} may not be opened by this user`, error);
     case 'EADDRNOTAVAIL':
-      return new ListenError('crossDCHttpHost', `this machine has no address ${host}`, error);
+      return new ListenError(keys.host, `this machine has no address ${host}`, error);
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new ListenError('crossDCHttpHost', `the name ${host} cannot be resolved`, error);
+      return new ListenError(keys.host, `the name ${host} cannot be resolved`, error);
     default:
-      return new ListenError(
-        'crossDCHttpPort',
-        `port ${String(port)} of ${host} cannot be opened: ${error.message}`,
-        error,
-      );
+      return new ListenError(keys.port, `${place} cannot be opened: ${error.message}`, error);
   }
 }

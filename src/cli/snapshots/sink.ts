@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
-import { messageOf } from '../../errors.ts';
 import { CliError, EXIT } from '../exit-status.ts';
+import { fileProblem } from '../file-problem.ts';
 import { write, type OutputStream } from '../io.ts';
 
 /** Where downloaded bytes go. */
@@ -90,6 +90,6 @@ async function syncFolder(folder: string): Promise<void> {
 
 function failed(path: string): (error: unknown) => never {
   return (error) => {
-    throw new CliError(EXIT.failed, `${path} cannot be written: ${messageOf(error)}`, error);
+    throw new CliError(EXIT.failed, `${path} cannot be written: ${fileProblem(error)}`, error);
   };
 }

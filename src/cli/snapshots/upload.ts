@@ -1,9 +1,9 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { messageOf } from '../../errors.ts';
 import { MIB, SECOND_MS } from '../../units.ts';
 import { asReceipt, type Receipt } from '../answers.ts';
 import { CliError, EXIT, usageError } from '../exit-status.ts';
+import { fileProblem } from '../file-problem.ts';
 import { writeJson, writeLine, type CliIo } from '../io.ts';
 import { printable } from '../display-width.ts';
 import { formatBytes } from '../format.ts';
@@ -111,5 +111,5 @@ async function* readAll(file: FileHandle, path: string): AsyncGenerator<Uint8Arr
 }
 
 function cannotRead(path: string, error: unknown): CliError {
-  return new CliError(EXIT.failed, `${path} cannot be read: ${messageOf(error)}`);
+  return new CliError(EXIT.failed, `${path} cannot be read: ${fileProblem(error)}`);
 }

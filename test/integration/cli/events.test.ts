@@ -63,6 +63,7 @@ describe('crossdc events', () => {
     expect(streams.map(({ headers }) => headers['last-event-id'])).to.deep.equal(['3', '5', '6']);
     expect(err.match(/Trying again until Ctrl-C/g)).to.have.length(2);
     expect(err.match(/connected again/g)).to.have.length(2);
+    expect(err).to.match(/^crossdc: The connection to the gateway broke\. Trying again until Ctrl-C\.$/m);
   });
 
   it('starts at the oldest event when the log was empty', async () => {

@@ -100,6 +100,33 @@ describe('an operator command and its gateway', () => {
     );
   });
 
+  it('says that the token which was given is the wrong one, and whence it came, without showing it', async () => {
+    gateway.on(STATUS, problem(new GatewayError('unauthorized', 'Another token came.')));
+    const io = memoryIo({ CROSSDC_TOKEN: 'not-the-right-one' });
+    const { status, err } = await crossdc(['status', '--url', gateway.url], io);
+    expect(status).to.equal(1);
+    expect(err).to.equal(
+      'crossdc: A valid token is required: Another token came. ' +
+        'The one of CROSSDC_TOKEN is not the one that this gateway has.\n',
+    );
+  });
+
+  it('says that it speaks to the port for peers', async () => {
+    gateway.on(STATUS, (response, seen) => {
+      response.setHeader('Crossdc-Data-Center', 'dc1');
+      return problem(new GatewayError('not-found', 'The peer protocol has no path "/v1/status".'))(response, seen);
+    });
+    const { status, err } = await crossdc(['status', '--url', gateway.url]);
+    expect(status).to.equal(1);
+    expect(err).to.contain('This is the peer listener (crossDCHttpPort)').and.to.contain('localApiPort');
+  });
+
+  it('says that a URL of https:// meets a gateway that speaks no TLS', async () => {
+    const { status, err } = await crossdc(['status', '--url', gateway.url.replace('http:', 'https:')]);
+    expect(status).to.equal(69);
+    expect(err).to.contain('it does not speak TLS').and.not.to.contain('ssl3');
+  });
+
   it('does not wait for ever for one that takes the connection and says nothing', async () => {
     gateway.on(STATUS, () => undefined);
     const api = new LocalApi({ url: new URL(gateway.url), source: 'test', token: undefined });

@@ -129,8 +129,8 @@ describe('crossdc snapshots put', () => {
   });
 
   it('says when the file cannot be read', async () => {
-    expect((await put('orders', join(folder, 'none'))).err).to.contain('none cannot be read: ENOENT');
-    expect((await put('orders', folder)).err).to.contain('cannot be read: EISDIR');
+    expect((await put('orders', join(folder, 'none'))).err).to.contain('none cannot be read: there is no such file');
+    expect((await put('orders', folder)).err).to.contain('cannot be read: it is a folder');
     expect(gateway.seen).to.deep.equal([]);
   });
 

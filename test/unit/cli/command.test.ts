@@ -36,6 +36,12 @@ describe('a command line', () => {
     );
   });
 
+  it('with an unknown option of one dash is told how a name that begins so is given', () => {
+    expect(refusal('-orders')).to.equal(
+      'snapshots put: unknown option -o; a name that begins with - goes behind -- (crossdc snapshots put --help)',
+    );
+  });
+
   it('with an option given twice that is taken once is refused', () => {
     expect(refusal('o', '--position', '1', '--position', '2')).to.contain('--position was given twice');
   });

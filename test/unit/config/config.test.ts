@@ -78,6 +78,12 @@ describe('the configuration in the program’s own units', () => {
     expect(configOf(`${LEAST}dataSnapshotExchangeInterval=888888888.00\n`).snapshotIntervalMs).to.equal(Infinity);
   });
 
+  it('has no interval by which a snapshot is stale where a schedule decides, unless one is given', () => {
+    const scheduled = `${LEAST}dataSnapshotSchedule=@daily\n`;
+    expect(configOf(scheduled).snapshotIntervalMs).to.equal(Infinity);
+    expect(configOf(`${scheduled}dataSnapshotExchangeInterval=180\n`).snapshotIntervalMs).to.equal(180_000);
+  });
+
   it('takes every other kind of value', () => {
     const lines = [
       'crossDCOperationMode=0',

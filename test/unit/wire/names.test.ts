@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { DATA_CENTER_NAME, decodePercent, originProblem, shortTextProblem } from '../../../src/wire/names.ts';
+import {
+  DATA_CENTER_NAME,
+  decodePercent,
+  LABELS_MAX,
+  originProblem,
+  shortTextProblem,
+} from '../../../src/wire/names.ts';
 
 describe('an origin', () => {
   for (const good of [
@@ -75,4 +81,8 @@ describe('percent-encoding', () => {
   for (const bad of ['%', '%2', '%zz', '%ff', '%c3%28', '%ed%a0%80']) {
     it(`is refused when it is ${bad}`, () => expect(decodePercent(bad)).to.equal(null));
   }
+});
+
+describe('the labels of a snapshot', () => {
+  it('are at most sixteen, as the interface says', () => expect(LABELS_MAX).to.equal(16));
 });

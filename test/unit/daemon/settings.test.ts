@@ -1,0 +1,68 @@
+import { expect } from 'chai';
+import { settingsOf } from '../../../src/daemon/settings.ts';
+import { configOf } from '../config/load-text.ts';
+
+/** Every key that the services need, each with a value of its own that is not its default. */
+const LINES = [
+  'localDataCenterName=here',
+  'applicationName=orders',
+  'crossDCOperationMode=0',
+  'remoteDataCenterName=there',
+  'remoteDataCenterApplicationMachineNames=127.0.0.1:1,127.0.0.1:2',
+  'remoteDataCenterApplicationMachineNames.third=127.0.0.1:3',
+  'sendToAllRemoteMachines=true',
+  'crossDCInitDelay=1',
+  'heartbeatExchangeInterval=2',
+  'consecutiveHeartbeatMissesAllowed=3',
+  'consecutiveHeartbeatsToRecover=5',
+  'dataSnapshotExchangeInterval=6',
+  'alwaysLogHttpErrors=true',
+  'retainOlderDataSnapshotsAtStartup=false',
+  'sendDataSnapshotsToOriginDCAtStartup=true',
+  'numberOfHttpSenderReceiverPairs=7',
+  'dataSnapshotMaxBytes=8',
+  'dataSnapshotHistory=9',
+  'snapshotRequestTimeout=10',
+  'failoverCommand=true',
+  'failoverCommandTimeout=11',
+  'failoverCommandRetries=12',
+  'failoverCommandRetryInterval=13',
+  'appHealthInterval=14',
+  'appHealthTtl=15',
+  'orderlyShutdownSnapshots=delete',
+];
+
+describe('the settings of the services', () => {
+  it('each come from their own key of the configuration', () => {
+    expect(settingsOf(configOf(`${LINES.join('\n')}\n`), '1.2.3')).to.deep.equal({
+      version: '1.2.3',
+      dataCenter: 'here',
+      applicationName: 'orders',
+      mode: 'passive',
+      peers: [
+        { name: 'there', machines: ['127.0.0.1:1', '127.0.0.1:2'] },
+        { name: 'third', machines: ['127.0.0.1:3'] },
+      ],
+      sendToAllMachines: true,
+      initDelayMs: 1000,
+      heartbeatIntervalMs: 2000,
+      missesAllowed: 3,
+      beatsToRecover: 5,
+      snapshotIntervalMs: 6000,
+      alwaysLogHttpErrors: true,
+      retainHeldAtStartup: false,
+      returnAtStartup: true,
+      parallelTransfers: 7,
+      snapshotMaxBytes: 8,
+      snapshotHistory: 9,
+      requestTimeoutMs: 10_000,
+      failoverCommand: 'true',
+      failoverCommandTimeoutMs: 11_000,
+      failoverCommandRetries: 12,
+      failoverCommandRetryIntervalMs: 13_000,
+      healthIntervalMs: 14_000,
+      healthTtlMs: 15_000,
+      deleteHeldWhenLeft: true,
+    });
+  });
+});
