@@ -100,7 +100,7 @@ function choiceWarnings(settings: Settings, fallback: Place): Remark[] {
   if (settings.get('heartbeatExchangeInterval') === Infinity) {
     warn(
       'heartbeatExchangeInterval',
-      'switches heartbeats off: no peer is ever found to be up or down, so no snapshot is sent either',
+      'switches heartbeats off: no peer is ever found to be up or down, and nothing is delivered by itself',
     );
   } else if (settings.get('consecutiveHeartbeatMissesAllowed') === 1) {
     warn('consecutiveHeartbeatMissesAllowed', 'is 1: a single lost heartbeat is taken for the death of the peer');

@@ -61,7 +61,8 @@ export type EventBody =
       readonly version: number;
       readonly reason: string;
     }
-  | { readonly type: 'delivery'; readonly delivery: Delivery }
+  /** `attempt` is the delivery's own: every announcement after the first is a repeat. */
+  | { readonly type: 'delivery'; readonly attempt: number; readonly delivery: Delivery }
   | { readonly type: 'delivery-done'; readonly delivery: Delivery }
   | {
       readonly type: 'takeover-cancelled';

@@ -22,6 +22,7 @@ export function settingsOf(config: Config, version: string): GatewaySettings {
     snapshotMaxBytes: config.snapshotMaxBytes,
     snapshotHistory: config.snapshotHistory,
     requestTimeoutMs: config.requestTimeoutMs,
+    localApiUrl: localApiUrl(config),
     failoverCommand: config.failoverCommand,
     failoverCommandTimeoutMs: config.failoverCommandTimeoutMs,
     failoverCommandRetries: config.failoverCommandRetries,
@@ -30,4 +31,11 @@ export function settingsOf(config: Config, version: string): GatewaySettings {
     healthTtlMs: config.healthTtlMs,
     deleteHeldWhenLeft: config.deleteHeldWhenLeft,
   };
+}
+
+/** An address that stands for every interface is reached by loopback from this machine. */
+function localApiUrl({ localApiHost, localApiPort }: Config): string | null {
+  if (localApiPort === 0) return null;
+  const host = localApiHost === '0.0.0.0' ? '127.0.0.1' : localApiHost === '::' ? '::1' : localApiHost;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${localApiPort}`;
 }

@@ -1,4 +1,7 @@
-/** Calls `first` at the first SIGTERM or SIGINT and `second` at the next one. @returns a function that stops listening */
+/**
+ * Calls `first` at the first SIGTERM, SIGINT or SIGHUP (a terminal that goes away) and `second` at the next one.
+ * @returns a function that stops listening
+ */
 export function onSignals(first: (signal: string) => void, second: (signal: string) => void): () => void {
   let isFirst = true;
   const handle = (signal: NodeJS.Signals): void => {
@@ -6,10 +9,9 @@ export function onSignals(first: (signal: string) => void, second: (signal: stri
     else second(signal);
     isFirst = false;
   };
-  process.on('SIGTERM', handle);
-  process.on('SIGINT', handle);
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, handle);
   return () => {
-    process.off('SIGTERM', handle);
-    process.off('SIGINT', handle);
+    for (const signal of signals) process.off(signal, handle);
   };
 }

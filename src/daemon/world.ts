@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { FileEventLog } from '../adapters/file/event-log.ts';
 import { FileRecords } from '../adapters/file/records.ts';
 import { FileSnapshotStore } from '../adapters/file/snapshot-store.ts';
@@ -11,7 +11,7 @@ import { HttpEventSink } from '../adapters/system/http-event-sink.ts';
 import { HttpHealthProbe } from '../adapters/system/http-health-probe.ts';
 import { ShellCommandRunner } from '../adapters/system/shell-command-runner.ts';
 import type { Config } from '../config/config.ts';
-import { messageOf } from '../errors.ts';
+import { GatewayError, messageOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';
@@ -34,6 +34,10 @@ export async function openWorld(
   });
   const lock = await StateLock.acquire(config.stateDirectory);
   closing.add('state lock', () => lock.release());
+  if (isOutside(config.heldDirectory, config.stateDirectory)) {
+    const heldLock = await lockHeld(config.heldDirectory);
+    closing.add('held lock', () => heldLock.release());
+  }
 
   const damagedAtStart: DamagedAtStart[] = [];
   const openStore = async (name: string, root: string): Promise<SnapshotStore> => {
@@ -83,4 +87,24 @@ export async function openWorld(
     healthProbe,
     schedule: snapshotSchedule === null ? null : new CronSchedule(clock, snapshotSchedule),
   };
+}
+
+function isOutside(folder: string, other: string): boolean {
+  const way = relative(resolve(other), resolve(folder));
+  return way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way);
+}
+
+/** Two gateways in one store would tidy up after each other; configuration files that were copied often share the folder. */
+async function lockHeld(folder: string): Promise<StateLock> {
+  try {
+    return await StateLock.acquire(join(folder, '.lock'));
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code !== 'state-locked') throw error;
+    const { facts } = error;
+    throw new GatewayError(
+      'state-locked',
+      `dataSnapshotStorageDirectory: ${folder} is in use by another gateway (process ${typeof facts['pid'] === 'number' ? facts['pid'] : 'unknown'}); give each its own.`,
+      { facts, cause: error },
+    );
+  }
 }

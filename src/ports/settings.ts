@@ -27,6 +27,8 @@ export interface GatewaySettings {
   readonly snapshotMaxBytes: number;
   readonly snapshotHistory: number;
   readonly requestTimeoutMs: number;
+  /** Where a command on this machine finds the local API; null when the system chooses its port. */
+  readonly localApiUrl: string | null;
   readonly failoverCommand: string | null;
   readonly failoverCommandTimeoutMs: number;
   readonly failoverCommandRetries: number;

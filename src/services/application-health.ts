@@ -1,6 +1,7 @@
 import type { ApplicationStatus } from '../core/peer-state.ts';
 import type { HealthProbe } from '../ports/hooks.ts';
 import type { Context } from './context.ts';
+import { hasEnded } from './wake.ts';
 
 /**
  * How our own application is: polled, or told by itself at least as often as `appHealthTtl` says. It travels in every
@@ -46,10 +47,10 @@ export class ApplicationHealth {
 
   async #poll(probe: HealthProbe, signal: AbortSignal): Promise<void> {
     const { clock, settings } = this.#context;
-    for (;;) {
+    while (!signal.aborted) {
       const { status, note } = await probe.check(signal);
-      if (signal.aborted) return;
-      this.tell(status, note);
+      // What a check that was cut off says is not the application's word.
+      if (!hasEnded(signal)) this.tell(status, note);
       await clock.sleep(settings.healthIntervalMs, signal);
     }
   }

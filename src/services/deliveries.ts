@@ -99,7 +99,7 @@ export class Deliveries {
     this.#all.set(delivery.id, delivery);
     await this.#records.settle(recordName(delivery.id), delivery);
     telemetry.deliveryCreated(reason);
-    await this.#events.publish({ type: 'delivery', delivery });
+    await this.#events.publish({ type: 'delivery', attempt: delivery.attempt, delivery });
     this.#unannounced.delete(delivery.id);
     await this.#forgetOldest();
     return delivery;
@@ -226,11 +226,14 @@ export class Deliveries {
     const [before] = this.#storeOf(delivery)
       .rowsOf(keyIn(delivery, row))
       .filter((stored) => stored.place === 'live' && !stored.withdrawn && stored.version < row.version);
-    const next = announceAgain(replaceVersion(delivery, current, before, exhausted));
+    const replaced = replaceVersion(delivery, current, before, exhausted);
+    // With nothing new to offer there is nothing to announce.
+    const next = before === undefined ? replaced : announceAgain(replaced);
     this.#all.set(next.id, next);
     await this.#records.settle(recordName(next.id), next);
     if (next.state === 'done') await this.#finished(next);
-    else await this.#events.publish({ type: 'delivery', delivery: next });
+    else if (before !== undefined)
+      await this.#events.publish({ type: 'delivery', attempt: next.attempt, delivery: next });
     return next;
   }
 

@@ -81,6 +81,8 @@ export class FailoverCommand {
       CROSSDC_EPOCH: '0',
       CROSSDC_DATA_CENTER: settings.dataCenter,
       CROSSDC_APPLICATION: settings.applicationName,
+      // So that `crossdc` in the command asks this gateway, and no other that our own environment may name.
+      ...(settings.localApiUrl === null ? {} : { CROSSDC_URL: settings.localApiUrl }),
     };
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       run.state = 'running';

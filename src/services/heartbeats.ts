@@ -127,7 +127,7 @@ export class Heartbeats {
           return;
         }
         peer.choice = noteOutcome(peer.choice, machine, 'ok');
-        peer.rttMs = outcome.rttMs;
+        peer.rttMs = Math.round(outcome.rttMs * 1000) / 1000;
         telemetry.heartbeatRtt(peer.label, outcome.rttMs / SECOND_MS);
         this.#machineLog.worked(peer.label, machine);
         this.#monitor.apply(peer, { kind: 'answered' });
@@ -194,7 +194,10 @@ export class Heartbeats {
   async farewell(signal: AbortSignal): Promise<readonly string[]> {
     this.stop();
     const told = await Promise.all(this.#peers.all.map((peer) => this.#tell(peer, signal)));
-    return this.#peers.all.filter((_, index) => told[index] !== true).map((peer) => peer.label);
+    // One that has left itself will not take our silence for a failure.
+    return this.#peers.all
+      .filter((peer, index) => told[index] !== true && peer.health.state !== 'left')
+      .map((peer) => peer.label);
   }
 
   async #tell(peer: Peer, signal: AbortSignal): Promise<boolean> {

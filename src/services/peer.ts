@@ -22,6 +22,7 @@ const INCARNATIONS_REMEMBERED = 16;
  * peer's record (peer-records.ts).
  */
 export class Peer {
+  readonly #isExchangeOff: boolean;
   readonly machines: readonly string[];
   readonly plan: ReplicationPlan;
   /** Rings when there may be something to ship: a new snapshot, a change of state, a transfer's end. */
@@ -49,6 +50,7 @@ export class Peer {
   readonly #incarnations = new Map<number, { readonly firstAt: number; readonly lastAt: number }>();
 
   constructor(settings: PeerSettings, context: Context) {
+    this.#isExchangeOff = context.settings.heartbeatIntervalMs === Infinity;
     this.name = settings.name;
     this.machines = settings.machines;
     this.plan = context.rules.createPlan();
@@ -65,7 +67,11 @@ export class Peer {
 
   /** Snapshots are shipped while we have no reason to think that it is away. */
   get isReachable(): boolean {
-    return this.name !== null && (this.health.state === 'up' || this.health.state === 'suspect');
+    if (this.name === null) return false;
+    const { state, answeredAt } = this.health;
+    // Where heartbeats are switched off, here or there, nothing tells whether it is away; a transfer will.
+    if (state === 'unknown') return this.#isExchangeOff || answeredAt !== null;
+    return state === 'up' || state === 'suspect';
   }
 
   noteIncarnation(incarnation: number, now: number): void {

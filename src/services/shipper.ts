@@ -1,12 +1,12 @@
 import { backoffMs } from '../core/backoff.ts';
 import { inventoryText } from '../core/inventory.ts';
-import { transferTargets } from '../core/machine-choice.ts';
+import { noteOutcome, transferTargets } from '../core/machine-choice.ts';
 import type { PlannedTransfer } from '../core/replication-plan.ts';
 import type { SnapshotKey, StoredSnapshot } from '../core/snapshot.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { PeerTransport, TransferOutcome } from '../ports/peer-transport.ts';
 import type { PeerAnswer } from '../wire/messages.ts';
-import { SECOND_MS } from '../units.ts';
+import { MINUTE_MS, SECOND_MS } from '../units.ts';
 import type { Context } from './context.ts';
 import type { EventHub } from './event-hub.ts';
 import type { Identity } from './identity.ts';
@@ -53,7 +53,11 @@ export class Shipper {
   }
 
   start(): void {
-    this.#context.tasks.run(`ship to ${this.#peer.label}`, (signal) => this.#ship(signal));
+    const { settings, tasks } = this.#context;
+    tasks.run(`ship to ${this.#peer.label}`, (signal) => this.#ship(signal));
+    if (settings.heartbeatIntervalMs === Infinity) {
+      tasks.run(`ask ${this.#peer.label} what it holds`, (signal) => this.#compareByItself(signal));
+    }
   }
 
   /** The peer is up again: nothing is taken for granted, nothing waits for an old back-off. */
@@ -109,12 +113,26 @@ export class Shipper {
     this.#peer.shipWake.ring();
   }
 
-  async #compare(signal: AbortSignal): Promise<void> {
+  /** With heartbeats switched off no answer tells that the inventory changed: it is asked for. */
+  async #compareByItself(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    let failures = 0;
+    while (!signal.aborted) {
+      const machine = this.#peer.choice.machines[this.#peer.choice.current]?.address ?? '';
+      const isAnswered = this.#peer.isReachable && (await this.#compare(signal));
+      failures = isAnswered ? 0 : failures + 1;
+      this.#peer.choice = noteOutcome(this.#peer.choice, machine, isAnswered ? 'ok' : 'failed', 'no inventory');
+      await clock.sleep(isAnswered ? MINUTE_MS : this.#retryAt(failures) - clock.now(), signal);
+    }
+  }
+
+  /** @returns false when the peer did not say what it holds */
+  async #compare(signal: AbortSignal): Promise<boolean> {
     const machine = this.#peer.choice.machines[this.#peer.choice.current]?.address;
-    if (machine === undefined) return;
+    if (machine === undefined) return false;
     const { dataCenter } = this.#context.settings;
     const outcome = await this.#transport.inventory(machine, dataCenter, signal);
-    if (outcome.kind !== 'rows') return;
+    if (outcome.kind !== 'rows') return false;
     for (const row of outcome.rows) {
       this.#own.noteSeen({ dataCenter, workload: row.workload, origin: row.origin }, row.version);
     }
@@ -142,6 +160,7 @@ export class Shipper {
     this.#isCompared = true;
     this.#own.progress.notify();
     this.#peer.shipWake.ring();
+    return true;
   }
 
   async #ship(signal: AbortSignal): Promise<void> {

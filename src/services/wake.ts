@@ -76,3 +76,8 @@ export class Broadcast {
     });
   }
 }
+
+/** Whether the signal was aborted by now: asked after a wait, of a signal that was looked at before it. */
+export function hasEnded(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

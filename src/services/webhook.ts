@@ -11,6 +11,8 @@ import type { EventHub } from './event-hub.ts';
 import { bounded } from './wake.ts';
 
 const RECORD = 'webhook';
+/** Of failures in a row, each how many-th is logged. */
+const SAID_EVERY = 10;
 
 /** Posts every event to the webhook, in order, each until it is taken. Its place in the log survives restarts. */
 export class Webhook {
@@ -54,7 +56,7 @@ export class Webhook {
         failures = 0;
       } catch (error) {
         failures += 1;
-        if (failures === 1)
+        if (failures % SAID_EVERY === 1)
           log.warn({ error: messageOf(error) }, 'the event log cannot be read for the webhook; it is tried again');
         await clock.sleep(backoffMs(failures, { firstMs: SECOND_MS, mostMs: MINUTE_MS }, random()), signal);
         if (signal.aborted) return;
@@ -69,7 +71,13 @@ export class Webhook {
       repeatAt = clock.now() + MINUTE_MS;
       for (const delivery of this.#deliveries.repeats()) {
         // A repeat has no id of its own: it is the same event, said again.
-        const event: GatewayEvent = { id: 0, at: isoTime(clock.wallMs()), type: 'delivery', delivery };
+        const event: GatewayEvent = {
+          id: 0,
+          at: isoTime(clock.wallMs()),
+          type: 'delivery',
+          attempt: delivery.attempt,
+          delivery,
+        };
         await this.#sink.post(event, signal);
       }
     }
@@ -105,7 +113,7 @@ export class Webhook {
       const { delivered, detail } = await this.#sink.post(event, signal);
       telemetry.webhookPosted(delivered ? 'delivered' : 'failed');
       if (delivered) return true;
-      if (failures === 1)
+      if (failures % SAID_EVERY === 1)
         log.warn({ event: event.id, detail }, 'the webhook did not take an event; it is tried again, in order');
       await clock.sleep(backoffMs(failures, { firstMs: SECOND_MS, mostMs: MINUTE_MS }, random()), signal);
     }

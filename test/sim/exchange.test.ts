@@ -76,6 +76,29 @@ describe('heartbeats that are switched off', () => {
     expect(world.gateway('dc2').counts.get('heartbeatSent')).to.equal(undefined);
     expect(world.gateway('dc2').stateOf('dc1')).to.equal('unknown');
   });
+
+  for (const [where, off] of [
+    ['on both sides', ['dc1', 'dc2']],
+    ['at the sender', ['dc1']],
+    ['at the receiver', ['dc2']],
+  ] as const) {
+    scenario(`${where}: snapshots are exchanged all the same, also after the receiver was restarted`, async (seed) => {
+      const settingsOf = Object.fromEntries(off.map((name) => [name, { heartbeatIntervalMs: Infinity }]));
+      const world = new SimWorld({ seed, settingsOf });
+      await world.begin();
+      world.gateway('dc1').application.post('orders');
+      await world.run(30_000);
+      const held = (): number =>
+        world.gateway('dc2').gateway?.api.held('dc1', { history: false, workload: undefined }).length ?? 0;
+      expect(held()).to.equal(1);
+      world.gateway('dc2').kill();
+      world.gateway('dc1').application.post('accounts');
+      await world.run(30_000);
+      world.gateway('dc2').start();
+      await world.run(90_000);
+      expect(held()).to.equal(2);
+    });
+  }
 });
 
 describe('orderlyShutdownSnapshots=keep', () => {

@@ -29,6 +29,7 @@ export function simSettings(
     snapshotMaxBytes: 1 << 20,
     snapshotHistory: 1,
     requestTimeoutMs: 60_000,
+    localApiUrl: null,
     failoverCommand: null,
     failoverCommandTimeoutMs: 300_000,
     failoverCommandRetries: 2,

@@ -122,6 +122,19 @@ describe('the configuration of a gateway', () => {
     expect(performance.now() - begunAt).to.be.below(5000);
   });
 
+  it('whose held folder another gateway has, each with its own state folder: exit status 1, the key and the holder', async () => {
+    const held = stage.folder();
+    const first = await stage.gateway('dc1', { ...ALONE, dataSnapshotStorageDirectory: held });
+    const second = await stage.gateway('dc1', { ...ALONE, dataSnapshotStorageDirectory: held });
+    await first.start();
+    second.spawn();
+    expect(await second.ended).to.deep.equal({ status: 1, signal: null });
+    const line = await second.untilLogged('the gateway cannot run');
+    expect(line.error).to.include('dataSnapshotStorageDirectory').and.to.include(String(first.pid));
+    await first.stop();
+    await second.start();
+  });
+
   it('is printed by check-config, and nothing is started', async () => {
     const gateway = await stage.gateway('dc1', { ...ALONE, localApiToken: 'a-very-secret-token' });
     gateway.writeConfig();

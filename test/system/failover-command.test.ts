@@ -35,6 +35,7 @@ describe('the failover command', () => {
       'CROSSDC_PEER=dc1',
       'CROSSDC_REASON=silence',
       'CROSSDC_STATE=down',
+      `CROSSDC_URL=${dc2.url}`,
     ]);
     expect(await dc2.metric('crossdc_failover_command_runs_total', { outcome: 'succeeded' })).to.equal(1);
     expect((await dc2.api('/readyz')).status).to.equal(200);

@@ -31,7 +31,7 @@ export function eventText(event: GatewayEvent): string {
 }
 
 type Unlogged =
-  | { readonly type: 'delivery'; readonly at: string; readonly delivery: Delivery }
+  | { readonly type: 'delivery'; readonly at: string; readonly attempt: number; readonly delivery: Delivery }
   | { readonly type: 'log-truncated'; readonly at: string; readonly oldestId: number };
 
 /** Of what is not in the log: without an id, so that a subscriber resumes from what is. */
@@ -109,7 +109,8 @@ class EventStream {
   async #announce(deliveries: readonly Delivery[]): Promise<boolean> {
     const at = isoTime(this.#context.clock.wallMs());
     for (const delivery of deliveries) {
-      if (!(await this.#writer.write(unloggedText({ type: 'delivery', at, delivery })))) return false;
+      if (!(await this.#writer.write(unloggedText({ type: 'delivery', at, attempt: delivery.attempt, delivery }))))
+        return false;
     }
     return true;
   }

@@ -137,7 +137,7 @@ describe('local API: the event stream', () => {
 
   it('announces open deliveries on connect, after what the log has, without an id and with a raised attempt', async () => {
     const delivery = fakeDelivery('d-1', [fakeSnapshot('orders', 'state')]);
-    const logged = api.api.events.publish({ type: 'delivery', delivery });
+    const logged = api.api.events.publish({ type: 'delivery', attempt: 1, delivery });
     api.api.events.open = [delivery];
     const subscriber = await Subscriber.open(api, '/v1/events', { 'last-event-id': '0' });
     const [first, again] = await subscriber.take(2);
@@ -145,7 +145,7 @@ describe('local API: the event stream', () => {
     expect(again).to.have.property('event', 'delivery');
     expect(again).not.to.have.property('id');
     const body = JSON.parse(again!.data!) as { delivery: { attempt: number } };
-    expect(body).to.have.all.keys('type', 'at', 'delivery');
+    expect(body).to.have.all.keys('type', 'at', 'attempt', 'delivery');
     expect(body.delivery.attempt).to.equal(2);
     assertEventMatchesOpenApi(body, 'UnloggedEvent');
   });

@@ -53,7 +53,7 @@ const BODIES: { readonly [Type in EventType]: Extract<EventBody, { type: Type }>
   },
   'snapshot-rejected': { type: 'snapshot-rejected', delivery: 'd-1', ...named, reason: 'no' },
   'snapshot-damaged': { type: 'snapshot-damaged', ...named, reason: 'no' },
-  delivery: { type: 'delivery', delivery },
+  delivery: { type: 'delivery', attempt: 1, delivery },
   'delivery-done': { type: 'delivery-done', delivery },
   'takeover-cancelled': { type: 'takeover-cancelled', dataCenter: 'dc2', delivery: 'd-1', reason: 'heard again' },
   'takeover-blocked': { type: 'takeover-blocked', dataCenter: 'dc2', reason: 'refused' },

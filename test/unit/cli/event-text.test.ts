@@ -38,7 +38,7 @@ describe('an event for people', () => {
 
   it('sums up a delivery', () => {
     const delivery = createDelivery({ id: '12', reason: 'takeover', dataCenter: 'dc2', createdAt: AT, snapshots: [] });
-    expect(renderEvent({ id: 8, at: AT, type: 'delivery', delivery: { ...delivery, attempt: 2 } })).to.contain(
+    expect(renderEvent({ id: 8, at: AT, type: 'delivery', attempt: 2, delivery: { ...delivery, attempt: 2 } })).to.contain(
       '12 takeover of dc2, 0 snapshots (0 B), open, attempt 2',
     );
     expect(

@@ -52,7 +52,7 @@ describe('the configuration in the program’s own units', () => {
   });
 
   it('gives the services all that they need', () => {
-    const settings: GatewaySettings = { ...configOf(LEAST), version: '0.0.0' };
+    const settings: GatewaySettings = { ...configOf(LEAST), version: '0.0.0', localApiUrl: null };
     expect(settings.dataCenter).to.equal('dc1');
   });
 

@@ -56,6 +56,7 @@ describe('the settings of the services', () => {
       snapshotMaxBytes: 8,
       snapshotHistory: 9,
       requestTimeoutMs: 10_000,
+      localApiUrl: 'http://127.0.0.1:25090',
       failoverCommand: 'true',
       failoverCommandTimeoutMs: 11_000,
       failoverCommandRetries: 12,
@@ -65,4 +66,15 @@ describe('the settings of the services', () => {
       deleteHeldWhenLeft: true,
     });
   });
+
+  for (const [keys, url] of [
+    [['localApiHost=::1', 'localApiPort=26000'], 'http://[::1]:26000'],
+    [['localApiHost=localhost'], 'http://localhost:25090'],
+    [['localApiHost=0.0.0.0', 'localApiToken=secret-of-the-test'], 'http://127.0.0.1:25090'],
+    [['localApiPort=0'], null],
+  ] as const) {
+    it(`tell a failover command that the local API is at ${String(url)} with ${keys[0]}`, () => {
+      expect(settingsOf(configOf([...LINES, ...keys, ''].join('\n')), '1.2.3').localApiUrl).to.equal(url);
+    });
+  }
 });
