@@ -38,9 +38,9 @@ describe('an event for people', () => {
 
   it('sums up a delivery', () => {
     const delivery = createDelivery({ id: '12', reason: 'takeover', dataCenter: 'dc2', createdAt: AT, snapshots: [] });
-    expect(renderEvent({ id: 8, at: AT, type: 'delivery', attempt: 2, delivery: { ...delivery, attempt: 2 } })).to.contain(
-      '12 takeover of dc2, 0 snapshots (0 B), open, attempt 2',
-    );
+    expect(
+      renderEvent({ id: 8, at: AT, type: 'delivery', attempt: 2, delivery: { ...delivery, attempt: 2 } }),
+    ).to.contain('12 takeover of dc2, 0 snapshots (0 B), open, attempt 2');
     expect(
       renderEvent({ id: 8, at: AT, type: 'delivery-done', delivery: { ...delivery, reason: 'return' } }),
     ).to.contain('12 returned by dc2');
