@@ -12,11 +12,13 @@ const STORM: readonly EventType[] = ['peer-down', 'peer-left', 'delivery', 'take
 /** So many misses that a restart takes less, on any machine. */
 const PATIENT = { keys: { consecutiveHeartbeatMissesAllowed: 30 } };
 
-/** A PUT whose body has begun and not ended. */
+/** A PUT whose body has begun and not ended: the gateway has said that it takes it. */
 async function beginPut(gateway: GatewayProcess, origin: string, bytes: Buffer): Promise<ClientRequest> {
-  const headers = { 'content-length': String(bytes.length) };
+  const headers = { 'content-length': String(bytes.length), expect: '100-continue' };
   const put = request(`${gateway.url}/v1/snapshots/${origin}`, { method: 'PUT', headers, agent: false });
   put.on('error', () => undefined);
+  put.flushHeaders();
+  await once(put, 'continue');
   await new Promise((resolve) => put.write(bytes.subarray(0, bytes.length / 2), resolve));
   return put;
 }
