@@ -3,7 +3,7 @@ import { CONFIG_HELP, runArguments } from './config-arguments.ts';
 
 export const runCommand: Command = {
   async help() {
-    const { optionHelp } = await import('./option-help.ts');
+    const { configHelp } = await import('../config/help.ts');
     return `\
 crossdc run --config FILE [--app-config FILE] [--set KEY=VALUE]...
 
@@ -13,11 +13,13 @@ ${CONFIG_HELP}
 Every key may also come from the environment: crossDCHttpPort from CROSSDC_CROSS_DC_HTTP_PORT.
 crossdc check-config --config FILE shows what is in effect. The keys:
 
-${optionHelp()}`;
+${configHelp()}`;
   },
   async run(argv, io) {
     const { configFile, appConfigFile, set } = runArguments(argv);
     const { runGateway } = await import('../daemon/run.ts');
-    return runGateway({ configFile, appConfigFile, set, env: io.env, stderr: io.stderr });
+    const { packageVersion } = await import('./version.ts');
+    const version = await packageVersion();
+    return runGateway({ version, configFile, appConfigFile, set, env: io.env, stderr: io.stderr });
   },
 };

@@ -1,4 +1,4 @@
-import type { SnapshotKey, StoredSnapshot } from './snapshot.ts';
+import { listed, type ListedSnapshot, type SnapshotKey, type StoredSnapshot } from './snapshot.ts';
 
 /**
  * A delivery hands held snapshots to the local application, one by one, until each is acknowledged or rejected.
@@ -10,15 +10,7 @@ export type DeliveryReason = 'takeover' | 'return' | 'manual';
 export type DeliveryState = 'open' | 'done' | 'cancelled';
 export type DeliveredState = 'pending' | 'acknowledged' | 'rejected' | 'damaged';
 
-export interface DeliveredSnapshot {
-  readonly workload: string;
-  readonly origin: string;
-  readonly version: number;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly takenAt: string;
-  readonly position: string | null;
-  readonly labels: Readonly<Record<string, string>>;
+export interface DeliveredSnapshot extends ListedSnapshot {
   /** Path and query on the local API. */
   readonly href: string;
   /** `damaged`: no version of it was left that could be offered; said, and not waited for. */
@@ -76,19 +68,7 @@ function firstRows({ id, snapshots }: NewDelivery): DeliveredSnapshot[] {
 }
 
 function rowOf(snapshot: StoredSnapshot, href: string): DeliveredSnapshot {
-  const { workload, origin } = snapshot.key;
-  return {
-    workload,
-    origin,
-    version: snapshot.version,
-    bytes: snapshot.bytes,
-    sha256: snapshot.sha256,
-    takenAt: snapshot.takenAt,
-    position: snapshot.position,
-    labels: snapshot.labels,
-    href,
-    state: 'pending',
-  };
+  return { ...listed(snapshot), href, state: 'pending' };
 }
 
 /** The row of an origin; the workload may be left out where the delivery has only one for that origin. */

@@ -44,6 +44,23 @@ export interface StoredSnapshot extends SnapshotDescription {
   readonly storedAt: string;
 }
 
+/** A snapshot as it is listed: its name and all that is said of it, but not where it lies. */
+export interface ListedSnapshot extends Omit<SnapshotDescription, 'withdrawn'> {
+  readonly workload: string;
+  readonly origin: string;
+}
+
+export function listed({ key, ...row }: StoredSnapshot): ListedSnapshot {
+  const { version, bytes, sha256, takenAt, position, labels } = row;
+  return { workload: key.workload, origin: key.origin, version, bytes, sha256, takenAt, position, labels };
+}
+
+/** What travels with the bytes: the description alone, without anything of where it is stored here. */
+export function descriptionOf(row: StoredSnapshot): SnapshotDescription {
+  const { version, bytes, sha256, takenAt, position, labels, withdrawn } = row;
+  return { version, bytes, sha256, takenAt, position, labels, withdrawn };
+}
+
 /** What became of the newest version that was taken in (interface §5, the inventory). */
 export type SnapshotFate = 'held' | 'delivered' | 'set-aside' | 'withdrawn' | 'lost';
 

@@ -8,7 +8,7 @@ import type { Log } from '../ports/log.ts';
 import type { Gateway } from '../services/assemble.ts';
 import { SECOND_MS } from '../units.ts';
 import type { Closing } from './closing.ts';
-import { openapiDocument } from './package-files.ts';
+import { openapiDocument } from './openapi-document.ts';
 
 /** How long what is under way may take to finish when a listener closes. */
 const GRACE_MS = 5 * SECOND_MS;

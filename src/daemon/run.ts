@@ -9,12 +9,13 @@ import type { Log } from '../ports/log.ts';
 import { assembleGateway, type Gateway } from '../services/assemble.ts';
 import { Closing } from './closing.ts';
 import { openListeners } from './listeners.ts';
-import { packageVersion } from './package-files.ts';
 import { settingsOf } from './settings.ts';
 import { onSignals } from './signals.ts';
 import { openWorld } from './world.ts';
 
 export interface RunOptions {
+  /** Of this program; shown in the log, the status and the metrics. */
+  readonly version: string;
   readonly configFile: string;
   readonly appConfigFile?: string | null | undefined;
   readonly set: readonly string[];
@@ -53,7 +54,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
     process.exit(FAILED);
   });
   try {
-    await serve(config, log, closing);
+    await serve(config, { version: options.version, log, closing });
     return STOPPED;
   } catch (error) {
     // The facts name the folder, the file or the other process; they stay out of answers, and belong in the log.
@@ -66,9 +67,11 @@ export async function runGateway(options: RunOptions): Promise<number> {
   }
 }
 
-async function serve(config: Config, log: Log, closing: Closing): Promise<void> {
+async function serve(
+  config: Config,
+  { version, log, closing }: { readonly version: string; readonly log: Log; readonly closing: Closing },
+): Promise<void> {
   const clock = new SystemClock();
-  const version = await packageVersion();
   let gateway: Gateway | null = null;
   const telemetry = createTelemetry({
     registry: new Registry(),

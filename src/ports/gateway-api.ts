@@ -1,7 +1,7 @@
 import type { Delivery } from '../core/delivery.ts';
 import type { GatewayEvent } from '../core/events.ts';
 import type { ApplicationStatus, PeerState } from '../core/peer-state.ts';
-import type { StoredSnapshot } from '../core/snapshot.ts';
+import type { ListedSnapshot, StoredSnapshot } from '../core/snapshot.ts';
 import type { SnapshotReader } from './snapshot-store.ts';
 
 /** Times are RFC 3339 UTC, durations seconds unless the name says otherwise: these objects are the JSON of interface §3 and §4. */
@@ -45,28 +45,12 @@ export interface ReplicationView {
   readonly state: 'pending' | 'sending' | 'stored';
 }
 
-export interface OutgoingView {
-  readonly workload: string;
-  readonly origin: string;
-  readonly version: number;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly takenAt: string;
-  readonly position: string | null;
-  readonly labels: Readonly<Record<string, string>>;
+export interface OutgoingView extends ListedSnapshot {
   readonly withdrawn: boolean;
   readonly replication: readonly ReplicationView[];
 }
 
-export interface HeldView {
-  readonly workload: string;
-  readonly origin: string;
-  readonly version: number;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly takenAt: string;
-  readonly position: string | null;
-  readonly labels: Readonly<Record<string, string>>;
+export interface HeldView extends ListedSnapshot {
   /** live, set-aside, quarantined or lost; and for a live one whether it is withdrawn or was delivered. */
   readonly state: 'held' | 'delivered' | 'withdrawn' | 'set-aside' | 'quarantined' | 'lost';
   readonly storedAt: string;

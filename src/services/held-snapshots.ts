@@ -1,4 +1,4 @@
-import { newestOfEach, type SnapshotKey, type StoredSnapshot } from '../core/snapshot.ts';
+import { listed, newestOfEach, type SnapshotKey, type StoredSnapshot } from '../core/snapshot.ts';
 import { inventoryRows, inventoryText } from '../core/inventory.ts';
 import type { PeerRow } from '../core/replication-plan.ts';
 import { GatewayError } from '../errors.ts';
@@ -208,20 +208,8 @@ function compareRows(a: StoredSnapshot, b: StoredSnapshot): number {
 }
 
 function viewOf(row: StoredSnapshot): HeldView {
-  const { key, version, bytes, sha256, takenAt, position, labels, storedAt } = row;
+  const { key, version, storedAt } = row;
   const workload = key.workload === key.dataCenter ? '' : `&workload=${encodeURIComponent(key.workload)}`;
   const href = `/v1/peers/${encodeURIComponent(key.dataCenter)}/snapshots/${encodeURIComponent(key.origin)}?version=${version}${workload}`;
-  return {
-    workload: key.workload,
-    origin: key.origin,
-    version,
-    bytes,
-    sha256,
-    takenAt,
-    position,
-    labels,
-    storedAt,
-    href,
-    state: heldState(row),
-  };
+  return { ...listed(row), storedAt, href, state: heldState(row) };
 }

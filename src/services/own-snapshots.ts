@@ -1,4 +1,4 @@
-import { keyText, newestOfEach, type SnapshotKey, type StoredSnapshot } from '../core/snapshot.ts';
+import { keyText, listed, newestOfEach, type SnapshotKey, type StoredSnapshot } from '../core/snapshot.ts';
 import { GatewayError } from '../errors.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { NewSnapshot, OutgoingView } from '../ports/gateway-api.ts';
@@ -174,23 +174,12 @@ export class OwnSnapshots {
   }
 
   view(snapshot: StoredSnapshot): OutgoingView {
-    const { key, version, bytes, sha256, takenAt, position, labels, withdrawn } = snapshot;
+    const { key, version, withdrawn } = snapshot;
     const replication = this.#peers.all.map((peer) => ({
       peer: peer.label,
       state: peer.plan.has(key, version) ? ('stored' as const) : peer.plan.stateOf(key),
     }));
-    return {
-      workload: key.workload,
-      origin: key.origin,
-      version,
-      bytes,
-      sha256,
-      takenAt,
-      position,
-      labels,
-      withdrawn,
-      replication,
-    };
+    return { ...listed(snapshot), withdrawn, replication };
   }
 
   /** The newest version that is whole; a damaged one is set aside, said, and the one before is offered. */

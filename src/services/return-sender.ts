@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import type { Damage } from './damage.ts';
 import type { EventHub } from './event-hub.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
+import { envelopeOf } from './envelope.ts';
 import type { Identity } from './identity.ts';
 import type { Peer, ReturnItem } from './peer.ts';
 import type { PeerRecords } from './peer-records.ts';
@@ -149,20 +150,10 @@ export class ReturnSender {
       try {
         const [machine] = transferTargets(this.#peer.choice, false);
         if (machine === undefined) return 'later';
-        const { version, bytes, sha256, takenAt, position, labels, withdrawn } = reader.snapshot;
+        const batch = { id: item.returnId, total: item.total };
         const outcome = await this.#transport.sendSnapshot(
           machine,
-          {
-            heartbeatMsgType: 4,
-            heartbeatCnt: this.#identity.nextCount(),
-            dataCenterOrigin: this.#context.settings.dataCenter,
-            applicationName: this.#context.settings.applicationName,
-            incarnation: this.#identity.incarnation,
-            workload: item.workload,
-            origin: item.origin,
-            description: { version, bytes, sha256, takenAt, position, labels, withdrawn },
-            batch: { id: item.returnId, total: item.total },
-          },
+          envelopeOf(this.#context, this.#identity, reader.snapshot, batch),
           reader.stream(),
           signal,
         );

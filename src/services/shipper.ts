@@ -2,13 +2,14 @@ import { backoffMs } from '../core/backoff.ts';
 import { inventoryText } from '../core/inventory.ts';
 import { noteOutcome, transferTargets } from '../core/machine-choice.ts';
 import type { PlannedTransfer } from '../core/replication-plan.ts';
-import type { SnapshotKey, StoredSnapshot } from '../core/snapshot.ts';
+import type { SnapshotKey } from '../core/snapshot.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { PeerTransport, TransferOutcome } from '../ports/peer-transport.ts';
 import type { PeerAnswer } from '../wire/messages.ts';
 import { MINUTE_MS, SECOND_MS } from '../units.ts';
 import type { Context } from './context.ts';
 import type { EventHub } from './event-hub.ts';
+import { envelopeOf } from './envelope.ts';
 import type { Identity } from './identity.ts';
 import { inventoryDigest } from './inventory-digest.ts';
 import type { OwnSnapshots } from './own-snapshots.ts';
@@ -210,7 +211,7 @@ export class Shipper {
     try {
       const outcome = await this.#transport.sendSnapshot(
         machine,
-        this.#envelope(reader.snapshot),
+        envelopeOf(this.#context, this.#identity, reader.snapshot, null),
         reader.stream(),
         signal,
       );
@@ -226,22 +227,6 @@ export class Shipper {
     } finally {
       await reader.close();
     }
-  }
-
-  #envelope(snapshot: StoredSnapshot): Parameters<PeerTransport['sendSnapshot']>[1] {
-    const { dataCenter, applicationName } = this.#context.settings;
-    const { key, version, bytes, sha256, takenAt, position, labels, withdrawn } = snapshot;
-    return {
-      heartbeatMsgType: 2,
-      heartbeatCnt: this.#identity.nextCount(),
-      dataCenterOrigin: dataCenter,
-      applicationName,
-      incarnation: this.#identity.incarnation,
-      workload: key.workload,
-      origin: key.origin,
-      description: { version, bytes, sha256, takenAt, position, labels, withdrawn },
-      batch: null,
-    };
   }
 
   async #note(key: SnapshotKey, version: number, outcome: TransferOutcome, signal: AbortSignal): Promise<void> {
