@@ -57,6 +57,11 @@ export const ERRORS = {
   'shutting-down': { status: 503, title: 'The gateway is shutting down', retry: true },
   /** The store cannot be used now. Look at the event `store-error` and at the disk. */
   'store-unavailable': { status: 503, title: 'The store is not available', retry: true },
+  /**
+   * The place of the store has something that is not ours: a table of the IBM toolkit, tables of a newer version of this
+   * program, a database that is not in UTF-8. Not normal; `detail` says what was found and what to do.
+   */
+  'store-foreign': { status: 503, title: 'The store has what is not ours', retry: false },
   /** Too many requests are under way. */
   busy: { status: 503, title: 'Too much is under way', retry: true },
   /** The disk is full. Nothing was half-written; the version before is still there. Make room; no restart is needed. */

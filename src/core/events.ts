@@ -73,7 +73,7 @@ export type EventBody =
   | {
       readonly type: 'takeover-blocked';
       readonly dataCenter: string;
-      readonly reason: 'refused' | 'nothing-held' | 'app-critical';
+      readonly reason: 'refused' | 'nothing-held' | 'app-critical' | 'store-unavailable';
     }
   | {
       readonly type: 'failover-command';

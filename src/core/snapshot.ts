@@ -42,6 +42,18 @@ export interface StoredSnapshot extends SnapshotDescription {
   readonly incarnation: number;
   /** RFC 3339, UTC: when it was stored here. */
   readonly storedAt: string;
+  /** RFC 3339, UTC: since when it is in its place. */
+  readonly placedAt: string;
+  /** Why it is where it is, for a person; null for one that is live and never was elsewhere. */
+  readonly reason: string | null;
+}
+
+/** The row in another place, from now on. */
+export function moved(
+  row: StoredSnapshot,
+  to: { place: SnapshotPlace; at: string; reason: string | null },
+): StoredSnapshot {
+  return { ...row, place: to.place, placedAt: to.at, reason: to.reason };
 }
 
 /** A snapshot as it is listed: its name and all that is said of it, but not where it lies. */

@@ -16,7 +16,8 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import type { DamagedAtStart, World } from '../services/assemble.ts';
+import type { World } from '../services/assemble.ts';
+import { FoundDamage } from '../services/found-damage.ts';
 import type { Closing } from './closing.ts';
 
 /**
@@ -39,13 +40,13 @@ export async function openWorld(
     closing.add('held lock', () => heldLock.release());
   }
 
-  const damagedAtStart: DamagedAtStart[] = [];
+  const foundDamage = new FoundDamage();
   const openStore = async (name: string, root: string): Promise<SnapshotStore> => {
     let isOpening = true;
     const onDamage = ({ snapshot, reason }: Damage): void => {
       // Later damage is found by a reader, who says it.
       if (isOpening && snapshot !== null) {
-        damagedAtStart.push({ store: name, key: snapshot.key, version: snapshot.version, reason });
+        foundDamage.add({ store: name, key: snapshot.key, version: snapshot.version, reason });
       }
     };
     const store = await FileSnapshotStore.open({ root, name, log, wallMs: () => clock.wallMs(), onDamage });
@@ -80,7 +81,7 @@ export async function openWorld(
     records,
     eventLog,
     stores,
-    damagedAtStart,
+    foundDamage,
     transport,
     commandRunner: new ShellCommandRunner({ clock }),
     webhook,

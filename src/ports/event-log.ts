@@ -11,6 +11,8 @@ export interface EventLog {
   readonly oldestId: number;
   /** Durable when resolved; events of several calls are written together and in the order of the calls. */
   append(event: GatewayEvent): Promise<void>;
+  /** Writes what the disk did not take before. Durable when resolved; does nothing when nothing waits. */
+  flush(): Promise<void>;
   /** Up to `limit` events with an id above `after`, oldest first, durable or not. */
   read(after: number, limit: number): Promise<GatewayEvent[]>;
   close(): Promise<void>;

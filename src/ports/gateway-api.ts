@@ -36,7 +36,7 @@ export interface PeerView {
   readonly transitions: number;
   /** Live incarnations heard within the last N intervals; 2 means that two gateways run under one name. */
   readonly incarnations: number;
-  /** Why nothing happens by itself though something could: refused, passive, nothing-held, app-critical; null otherwise. */
+  /** Why nothing happens by itself though something could: refused, passive, nothing-held, app-critical, store-unavailable; null otherwise. */
   readonly blockedBy: string | null;
 }
 

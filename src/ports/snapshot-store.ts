@@ -32,6 +32,17 @@ export interface SnapshotReader {
   close(): Promise<void>;
 }
 
+/** Content that turned out to be damaged, kept for a person to look at; no row speaks of it any more. */
+export interface DamagedContent {
+  /** Names it in its store, for as long as it is kept. */
+  readonly id: string;
+  readonly bytes: number;
+  /** RFC 3339, UTC: since when it is kept. */
+  readonly at: string;
+  /** null when even that could not be written. */
+  readonly reason: string | null;
+}
+
 /**
  * Snapshots of one collection (our own, held, returned) with their history. Two adapters, one behaviour, one contract
  * suite. Rows are answered from memory; everything else may do I/O.
@@ -42,6 +53,11 @@ export interface SnapshotReader {
 export interface SnapshotStore {
   readonly kind: 'file' | 'postgresql' | 'memory';
 
+  /**
+   * False until it is known what is stored, because the store was away when it was opened: `rows` is empty then, and
+   * nobody may conclude from that. Once true it stays true.
+   */
+  readonly isKnown: boolean;
   /** Every row, wherever it is; of one DC when that is given. Never a row whose bytes are not durable. */
   rows(dataCenter?: string): readonly StoredSnapshot[];
   /** Every row of one key, newest first. */
@@ -66,12 +82,29 @@ export interface SnapshotStore {
    */
   open(key: SnapshotKey, version: number): Promise<SnapshotReader>;
 
-  /** Changes where a version is, keeping its bytes. Idempotent. */
-  move(key: SnapshotKey, version: number, place: Exclude<SnapshotPlace, 'lost'>): Promise<void>;
+  /**
+   * Reads a version whole and compares it with its digest, as `open` does, but no faster than `pace` lets it: that is
+   * awaited after each block, with the block's length.
+   *
+   * @throws as `open`, with the same consequences
+   */
+  verify(key: SnapshotKey, version: number, pace: (bytes: number) => Promise<void>): Promise<void>;
+
+  /** Changes where a version is, keeping its bytes, and notes why. Idempotent. */
+  move(
+    key: SnapshotKey,
+    version: number,
+    to: { place: Exclude<SnapshotPlace, 'lost'>; reason: string | null },
+  ): Promise<void>;
   /** Notes that a takeover delivered it. Idempotent. */
   markDelivered(key: SnapshotKey, version: number, delivery: string): Promise<void>;
   /** Deletes the bytes and the row of a version. Idempotent. */
   remove(key: SnapshotKey, version: number): Promise<void>;
+
+  /** What was damaged and is kept, the oldest first. */
+  damaged(): Promise<readonly DamagedContent[]>;
+  /** Deletes what was damaged, by its id. Idempotent. */
+  discardDamaged(id: string): Promise<void>;
 
   /** Writes and removes a little, to learn whether the store works now. @throws GatewayError as `put` does. */
   probe(): Promise<void>;

@@ -179,6 +179,7 @@ export class Api implements GatewayApi {
   async deliver(request: { dataCenter: string; origins: readonly string[] | null }): Promise<Delivery> {
     this.#parts.shutdown.refuseIfUnderWay();
     this.#parts.peers.get(request.dataCenter);
+    this.#parts.held.assertKnown();
     const offered = this.#parts.held.offered(request.dataCenter);
     const wanted = request.origins;
     const missing = (wanted ?? []).find((origin) => !offered.some((row) => row.key.origin === origin));
@@ -208,6 +209,7 @@ export class Api implements GatewayApi {
       return;
     }
     this.#parts.shutdown.refuseIfUnderWay();
+    this.#parts.held.assertKnown();
     const holding = this.#parts.peers.all.filter(
       (peer) => peer.name !== null && this.#parts.held.offered(peer.name).length > 0,
     );

@@ -1,5 +1,4 @@
 import { messageOf } from '../errors.ts';
-import type { SnapshotKey } from '../core/snapshot.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { GatewayApi } from '../ports/gateway-api.ts';
@@ -19,6 +18,7 @@ import { Deliveries } from './deliveries.ts';
 import { DurableRecords } from './durable-records.ts';
 import { EventHub } from './event-hub.ts';
 import { FailoverCommand } from './failover-command.ts';
+import type { FoundDamage } from './found-damage.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { HeldSnapshots } from './held-snapshots.ts';
@@ -40,12 +40,8 @@ import { Takeover } from './takeover.ts';
 import { Views } from './views.ts';
 import { Webhook } from './webhook.ts';
 
-export interface DamagedAtStart {
-  readonly store: string;
-  readonly key: SnapshotKey;
-  readonly version: number;
-  readonly reason: string;
-}
+/** Written to learn whether the records can be; it says nothing. */
+const PROBE_RECORD = 'probe';
 
 /** The world, as a gateway needs it. The daemon gives the real one, the simulator a virtual one. */
 export interface World {
@@ -62,8 +58,8 @@ export interface World {
   readonly webhook: EventSink | null;
   readonly healthProbe: HealthProbe | null;
   readonly schedule: Schedule | null;
-  /** What the stores found unusable when they were opened, and set aside; each is said once. */
-  readonly damagedAtStart?: readonly DamagedAtStart[];
+  /** What the stores find unusable by themselves and set aside. */
+  readonly foundDamage?: FoundDamage;
   /** The simulator plants broken rules here. */
   readonly rules?: Rules;
 }
@@ -105,8 +101,9 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
   const watch = new StoreWatch(context, events);
   events.attach(watch);
   for (const { name, store } of named) watch.watch(name, () => store.probe());
-  watch.watch('state', () => outgoing.probe());
-  watch.watch('event-log', () => outgoing.probe());
+  // Both are written all the time, and what waits for them is written again by itself; the probe finds out when.
+  watch.watch('state', () => world.records.write(PROBE_RECORD, {}));
+  watch.watch('event-log', () => world.eventLog.flush());
 
   const records = new DurableRecords(context, world.records, watch);
   const identity = new Identity(context, records);
@@ -177,9 +174,19 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     // A peer that was up and may have died since is not "up" before it is heard: what it left may be needed at once.
     const isArchived = peer.health.state === 'up' && archived.get(peer) === peer.transitions;
     context.tasks.run('first contact', async () => {
-      if (isArchived) await setOlderAside(context, peer, held);
+      // What is not known yet cannot be set aside; the peer is not kept waiting for that.
+      if (isArchived && heldStore.isKnown) await setOlderAside(context, peer, held);
       contact.firstContact(peer);
+      if (isArchived && !heldStore.isKnown)
+        await held.known(context.tasks.signal).then(() => setOlderAside(context, peer, held));
     });
+  };
+
+  const whenKnown = async (signal: AbortSignal): Promise<void> => {
+    await held.known(signal);
+    if (signal.aborted) return;
+    takeover.storeKnown(peers.all);
+    await deliveries.storeKnown();
   };
 
   return {
@@ -188,7 +195,9 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     telemetrySource: views,
     start: (listeningSince) => {
       records.start();
-      context.tasks.run('say what was damaged', () => damage.report(world.damagedAtStart ?? []));
+      damage.start(world.foundDamage);
+      watch.start();
+      if (!heldStore.isKnown) context.tasks.run('go on when it is known what is held', whenKnown);
       context.tasks.run('deliver what a former run took in', () => returned.resume());
       takeover.resume(peers.all);
       monitor.start(listeningSince);

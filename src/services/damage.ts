@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts';
 import type { SnapshotReader, SnapshotStore } from '../ports/snapshot-store.ts';
 import type { Context } from './context.ts';
 import type { EventHub } from './event-hub.ts';
+import type { DamagedVersion, FoundDamage } from './found-damage.ts';
 import type { StoreWatch } from './store-watch.ts';
 
 /** Opens stored snapshots, and says of each damaged one, once, that it was found and set aside. */
@@ -20,6 +21,12 @@ export class Damage {
     this.#events = parts.events;
     this.#watch = parts.watch;
     this.#names = parts.names;
+  }
+
+  start(found: FoundDamage | undefined): void {
+    found?.follow((damaged) => {
+      this.#context.tasks.run('say what was damaged', () => this.#report(damaged));
+    });
   }
 
   /** @throws GatewayError `not-found`; `snapshot-damaged` after the version was set aside and the event was raised */
@@ -47,19 +54,10 @@ export class Damage {
     }
   }
 
-  /** Counts and says what the stores had to set aside when they were opened. */
-  async report(
-    found: readonly {
-      readonly store: string;
-      readonly key: SnapshotKey;
-      readonly version: number;
-      readonly reason: string;
-    }[],
-  ): Promise<void> {
-    for (const { store, key, version, reason } of found) {
-      this.#context.telemetry.verificationFailed(store);
-      await this.#events.publish({ type: 'snapshot-damaged', ...key, version, reason });
-    }
+  /** Counts and says what a store found damaged by itself and set aside. */
+  async #report({ store, key, version, reason }: DamagedVersion): Promise<void> {
+    this.#context.telemetry.verificationFailed(store);
+    await this.#events.publish({ type: 'snapshot-damaged', ...key, version, reason });
   }
 
   /** Opens what `next` names; where that is damaged, asks `next` again, which then names the version before. */

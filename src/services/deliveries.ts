@@ -68,6 +68,13 @@ export class Deliveries {
     }
   }
 
+  /** What is held is known only now: marks that a crash cut off, and that could not be seen to be missing, are made. */
+  async storeKnown(): Promise<void> {
+    for (const delivery of this.list('done'))
+      if (unmarked(delivery, this.#storeOf(delivery)).length > 0)
+        await markDelivered(this.#context, delivery, this.#storeOf(delivery));
+  }
+
   list(state?: Delivery['state']): Delivery[] {
     return [...this.#all.values()].filter((delivery) => state === undefined || delivery.state === state);
   }
@@ -159,7 +166,7 @@ export class Deliveries {
     const { row } = settled;
     const delivery = this.get(id);
     const key = keyIn(delivery, row);
-    await this.#storeOf(delivery).move(key, row.version, 'quarantined');
+    await this.#storeOf(delivery).move(key, row.version, { place: 'quarantined', reason: `rejected: ${which.reason}` });
     this.#context.telemetry.snapshotRejected(delivery.dataCenter);
     const { origin, workload } = row;
     await this.#events.publish({

@@ -2,6 +2,7 @@ import { backoffMs } from '../core/backoff.ts';
 import type { Records } from '../ports/records.ts';
 import { SECOND_MS } from '../units.ts';
 import type { Context } from './context.ts';
+import { HANG_MS, hangs, inTime } from './patience.ts';
 import type { StoreWatch } from './store-watch.ts';
 import { Wake } from './wake.ts';
 
@@ -55,16 +56,20 @@ export class DurableRecords {
     }
   }
 
-  /** Writes now or, when that fails, later. False: it is not durable yet. */
+  /** Writes now or, when that fails or hangs, later. False: it is not durable yet. */
   async settle(name: string, value: unknown): Promise<boolean> {
-    try {
-      await this.write(name, value);
-      return true;
-    } catch {
-      this.#unwritten.set(name, value);
-      this.#wake.ring();
-      return false;
-    }
+    const outcome = { isWritten: false };
+    const written = this.write(name, value).then(
+      () => {
+        outcome.isWritten = true;
+      },
+      () => undefined,
+    );
+    if (!(await inTime(this.#context.clock, HANG_MS, written))) this.#watch.failed('state', hangs('state folder'));
+    if (outcome.isWritten) return true;
+    this.#unwritten.set(name, value);
+    this.#wake.ring();
+    return false;
   }
 
   async remove(name: string): Promise<void> {

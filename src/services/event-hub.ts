@@ -3,6 +3,7 @@ import { nextNumber } from '../core/ordering.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { Context } from './context.ts';
+import { HANG_MS, hangs, inTime } from './patience.ts';
 import { Broadcast } from './wake.ts';
 
 /** Who is told whether the log could be written. */
@@ -16,7 +17,7 @@ export interface LogWatch {
  * webhook, so that they cannot disagree.
  *
  * An event is durable before anybody outside sees it. When the log cannot be written it is shown all the same: a full
- * disk must not hide that a data centre died.
+ * disk must not hide that a data centre died, nor may one that hangs.
  */
 export class EventHub {
   readonly #context: Context;
@@ -45,12 +46,11 @@ export class EventHub {
     const event: GatewayEvent = { id: this.#lastId, at: isoTime(this.#context.clock.wallMs()), ...body };
     this.#context.telemetry.eventPublished(event);
     this.#context.log.info({ event: summaryOf(event) }, 'event');
-    try {
-      await this.#log.append(event);
-      this.#watch?.worked('event-log');
-    } catch (error) {
-      this.#watch?.failed('event-log', error);
-    }
+    const written = this.#log.append(event).then(
+      () => this.#watch?.worked('event-log'),
+      (error: unknown) => this.#watch?.failed('event-log', error),
+    );
+    if (!(await inTime(this.#context.clock, HANG_MS, written))) this.#watch?.failed('event-log', hangs('event log'));
     this.#visibleId = Math.max(this.#visibleId, event.id);
     this.#changed.notify();
     return event;

@@ -13,6 +13,9 @@ import type { Peer } from './peer.ts';
 import { retain } from './retain.ts';
 import type { StoreWatch } from './store-watch.ts';
 
+/** Looked at only while the store has not been reached; reaching it is the business of whoever watches the stores. */
+const KNOWN_POLL_MS = 250;
+
 /** What peers replicated to us: taken in whole and verified, kept with its history, never replaced by something older. */
 export class HeldSnapshots {
   readonly #context: Context;
@@ -119,13 +122,32 @@ export class HeldSnapshots {
     return retain(this.#context, { store: this.store, name: 'held', watch: this.#watch }, key, isPinned);
   }
 
+  /**
+   * For whoever would take an empty list for the truth.
+   * @throws GatewayError `store-unavailable` while it is not known what is held
+   */
+  assertKnown(): void {
+    if (this.store.isKnown) return;
+    throw new GatewayError(
+      'store-unavailable',
+      'The store of what is held has not been reached since the gateway started, so that it is not known what is held.',
+    );
+  }
+
+  /** Resolves when it is known what is held: at once, but for a database that was away when the gateway started. */
+  async known(signal: AbortSignal): Promise<void> {
+    while (!this.store.isKnown && !signal.aborted) await this.#context.clock.sleep(KNOWN_POLL_MS, signal);
+  }
+
   inventory(dataCenter: string): PeerRow[] {
+    this.assertKnown();
     return inventoryRows(this.store.rows(dataCenter));
   }
 
-  /** The digest that goes with every answer; kept until the store changes. */
+  /** The digest that goes with every answer; kept until the store changes. Empty while it is not known what is held. */
   inventoryDigest(dataCenter: string): string {
-    const { generation } = this.store;
+    const { generation, isKnown } = this.store;
+    if (!isKnown) return '';
     const known = this.#digests.get(dataCenter);
     if (known?.generation === generation) return known.digest;
     const digest = inventoryDigest(inventoryText(this.inventory(dataCenter)));
@@ -139,6 +161,7 @@ export class HeldSnapshots {
   }
 
   views(dataCenter: string, options: { history: boolean; workload: string | undefined }): HeldView[] {
+    this.assertKnown();
     const rows = this.store
       .rows(dataCenter)
       .filter((row) => options.workload === undefined || row.key.workload === options.workload);
@@ -153,6 +176,7 @@ export class HeldSnapshots {
     dataCenter: string,
     which: { origin: string; workload: string | undefined; version: number | undefined },
   ): Promise<SnapshotReader> {
+    this.assertKnown();
     const key = this.keyOf(dataCenter, which.origin, which.workload);
     if (which.version !== undefined) return this.#damage.open(this.store, key, which.version);
     return this.#damage.openNewest(this.store, key, () => {
@@ -180,7 +204,10 @@ export class HeldSnapshots {
     for (const row of this.store.rows(dataCenter)) {
       if (row.place !== 'live' || row.withdrawn || this.#identity.isOurs(row.incarnation)) continue;
       if (this.isPinned(row.key, row.version)) continue;
-      await this.store.move(row.key, row.version, 'set-aside');
+      await this.store.move(row.key, row.version, {
+        place: 'set-aside',
+        reason: 'held before the gateway started (retainOlderDataSnapshotsAtStartup=false)',
+      });
       count += 1;
     }
     return count;

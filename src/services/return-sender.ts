@@ -60,6 +60,7 @@ export class ReturnSender {
 
   /** Plans the return of the newest version of everything held; a return under way is replaced. @throws nothing-held */
   async plan(): Promise<{ returnId: string; snapshots: readonly ReturnItem[] }> {
+    this.#held.assertKnown();
     const { name } = this.#peer;
     const rows = name === null ? [] : this.#held.offered(name);
     if (rows.length === 0)

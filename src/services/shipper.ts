@@ -72,6 +72,8 @@ export class Shipper {
   /** Every answer carries a digest of what the peer holds of ours; one that is not as expected is looked into. */
   onAnswer(answer: PeerAnswer): void {
     const { plan } = this.#peer;
+    // The peer does not know now what it holds; it says so again when it does.
+    if (answer.inventory === '') return;
     if (this.#isComparing || this.#isSettled(answer.inventory)) return;
     // What is under way makes a difference by itself; only one that stays through many answers is more than that.
     this.#passedOver = plan.underWay() > 0 ? this.#passedOver + 1 : 0;

@@ -1,8 +1,11 @@
 import { backoffMs } from '../core/backoff.ts';
-import { GatewayError, messageOf } from '../errors.ts';
+import { GatewayError, messageOf, type ErrorCode } from '../errors.ts';
 import { SECOND_MS } from '../units.ts';
 import type { Context } from './context.ts';
 import type { EventHub } from './event-hub.ts';
+
+/** What says something of a store; anything else is the caller's own affair. */
+const STORE_FAILURES: readonly ErrorCode[] = ['store-full', 'store-unavailable', 'store-foreign'];
 
 /**
  * Knows which stores work. The first failure is said once, as `store-error`; then the store is probed with a growing
@@ -24,9 +27,21 @@ export class StoreWatch {
     this.#probes.set(store, probe);
   }
 
+  /** Learns of each store once whether it works, before somebody needs it. */
+  start(): void {
+    for (const [store, probe] of this.#probes) {
+      this.#context.tasks.run(`look at the store ${store}`, () =>
+        probe().then(
+          () => this.worked(store),
+          (error: unknown) => this.failed(store, error),
+        ),
+      );
+    }
+  }
+
   /** Notes a failure, unless it is the caller's own fault (a body too large, a digest that does not match). */
   failed(store: string, error: unknown): void {
-    if (error instanceof GatewayError && error.code !== 'store-full' && error.code !== 'store-unavailable') return;
+    if (error instanceof GatewayError && !STORE_FAILURES.includes(error.code)) return;
     if (this.#failing.has(store)) return;
     const reason = messageOf(error);
     this.#failing.set(store, { since: this.#context.clock.now(), reason });

@@ -10,6 +10,8 @@ import type { StateFollower } from './health-monitor.ts';
 import { healthConfig, type Peer } from './peer.ts';
 import type { PeerRecords } from './peer-records.ts';
 
+type Block = 'refused' | 'passive' | 'store-unavailable' | 'nothing-held';
+
 /**
  * What follows a death: the command, and in active mode a delivery of what is held. It is due from the verdict until
  * it exists, by a mark in the peer's record, so that a crash between any two steps resumes and nothing happens twice.
@@ -46,9 +48,16 @@ export class Takeover implements StateFollower {
       peer.blockedBy = this.#blockOf(peer);
       if (peer.isTakeoverDue) this.#context.tasks.run('resume a takeover', (signal) => this.#resumeDue(peer, signal));
       // A crash may have come between the peer's return and the calling off of what its death had begun.
-      else if (peer.health.state === 'up' || peer.health.state === 'left') {
-        peer.followUps.add(() => this.#callOff(peer, 'the peer was heard again'));
-      }
+      else if (peer.health.state === 'up') peer.followUps.add(() => this.#callOff(peer, 'the peer was heard again'));
+      else if (peer.health.state === 'left') peer.followUps.add(() => this.onLeft(peer));
+    }
+  }
+
+  /** What is held is known only now: goes on where that was needed. */
+  storeKnown(peers: readonly Peer[]): void {
+    for (const peer of peers) {
+      if (peer.blockedBy === 'store-unavailable') peer.followUps.add(() => this.#pursue(peer));
+      if (peer.health.state === 'left') peer.followUps.add(() => this.#deleteLeft(peer));
     }
   }
 
@@ -66,10 +75,15 @@ export class Takeover implements StateFollower {
 
   async onLeft(peer: Peer): Promise<void> {
     await this.#callOff(peer, 'the peer left in order');
+    await this.#deleteLeft(peer);
+  }
+
+  async #deleteLeft(peer: Peer): Promise<void> {
     if (!this.#context.settings.deleteHeldWhenLeft || peer.name === null) return;
     // It may have come back while we were busy: what it replicates now is no longer what it left behind.
     if (peer.health.state !== 'left') return;
     const deleted = await this.#held.deleteAll(peer.name);
+    if (deleted === 0) return;
     this.#context.log.info(
       { peer: peer.label, deleted },
       'what was held from the peer that left was deleted (orderlyShutdownSnapshots=delete)',
@@ -92,9 +106,10 @@ export class Takeover implements StateFollower {
 
   async #pursue(peer: Peer): Promise<void> {
     if (!isDue(peer)) return;
-    peer.blockedBy = this.#blockOf(peer);
-    if (peer.blockedBy === 'refused') {
-      await this.#events.publish({ type: 'takeover-blocked', dataCenter: peer.label, reason: 'refused' });
+    const blockedBy = this.#blockOf(peer);
+    peer.blockedBy = blockedBy;
+    if (blockedBy === 'refused' || blockedBy === 'store-unavailable') {
+      await this.#events.publish({ type: 'takeover-blocked', dataCenter: peer.label, reason: blockedBy });
       return;
     }
     if (this.#context.settings.mode === 'active') await this.#deliver(peer);
@@ -130,11 +145,12 @@ export class Takeover implements StateFollower {
       .some((delivery) => delivery.reason === 'takeover' && delivery.dataCenter === dataCenter);
   }
 
-  #blockOf(peer: Peer): string | null {
+  #blockOf(peer: Peer): Block | null {
     const { state, reason }: PeerHealth = peer.health;
     if (state !== 'down') return null;
     if (reason === 'refused') return 'refused';
     if (this.#context.settings.mode === 'passive') return 'passive';
+    if (!this.#held.store.isKnown) return 'store-unavailable';
     return peer.name === null || this.#held.offered(peer.name).length === 0 ? 'nothing-held' : null;
   }
 }

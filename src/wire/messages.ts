@@ -36,7 +36,7 @@ export const peerAnswerSchema = v.object({
   /** The last count that the receiver sent itself; 0 before its first. */
   heartbeatCnt: count,
   incarnation: positiveNumber,
-  /** SHA-256, in hexadecimal, over what the receiver holds for the sender (core/inventory.ts). */
+  /** SHA-256, in hexadecimal, over what the receiver holds for the sender (core/inventory.ts); empty while it does not know. */
   inventory: v.pipe(v.string(), v.maxLength(128)),
 });
 export type PeerAnswer = v.InferOutput<typeof peerAnswerSchema>;

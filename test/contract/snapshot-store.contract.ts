@@ -130,7 +130,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
         await put(store, 2, 'two');
         await put(store, 7, 'seven', { key: keyOf('other', 'dc3') });
         await store.markDelivered(KEY, 1, 'd1');
-        await store.move(KEY, 2, 'set-aside');
+        await store.move(KEY, 2, { place: 'set-aside', reason: null });
         const before = store.rows();
         await restart();
         expect(store.rows()).to.have.deep.members([...before]);
@@ -388,7 +388,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
       it('that sets every older live version aside, and keeps its bytes', async () => {
         await put(store, 1, 'one');
         await put(store, 2, 'two');
-        await store.move(KEY, 1, 'quarantined');
+        await store.move(KEY, 1, { place: 'quarantined', reason: null });
         const row = await put(store, 3, '');
         expect(row).to.include({ withdrawn: true, bytes: 0, sha256: sha256Of(''), place: 'live' });
         expect(placesOf(store)).to.deep.equal(['3 live', '2 set-aside', '1 quarantined']);
@@ -409,7 +409,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
       it('below which nothing becomes live again', async () => {
         await put(store, 1, 'one');
         await put(store, 2, '');
-        await store.move(KEY, 1, 'live');
+        await store.move(KEY, 1, { place: 'live', reason: null });
         expect(placesOf(store)).to.deep.equal(['2 live', '1 set-aside']);
       });
 
@@ -456,7 +456,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
 
       it('also a version that is set aside or in quarantine', async () => {
         for (const place of ['set-aside', 'quarantined'] as const) {
-          await store.move(KEY, 2, place);
+          await store.move(KEY, 2, { place, reason: 'why' });
           expect((await contentOf(store, KEY, 2)).toString()).to.equal('two');
         }
         harness.damage(KEY, 2);
@@ -467,7 +467,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
       it('and a lost version stays lost when it is moved', async () => {
         harness.lose(KEY, 2);
         await refusal(store.open(KEY, 2));
-        await store.move(KEY, 2, 'live');
+        await store.move(KEY, 2, { place: 'live', reason: null });
         expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
       });
 
@@ -559,7 +559,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
           'live',
           'live',
         ] as const) {
-          await store.move(KEY, 1, place);
+          await store.move(KEY, 1, { place, reason: 'why' });
           expect(placesOf(store)).to.deep.equal(['2 live', `1 ${place}`]);
           await restart();
           expect(placesOf(store)).to.deep.equal(['2 live', `1 ${place}`]);
@@ -589,7 +589,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
       });
 
       it('and takes no notice of a version that is not there', async () => {
-        await store.move(KEY, 9, 'set-aside');
+        await store.move(KEY, 9, { place: 'set-aside', reason: null });
         await store.markDelivered(KEY, 9, 'd1');
         await store.remove(keyOf('nobody'), 1);
         expect(placesOf(store)).to.deep.equal(['2 live', '1 live']);
@@ -598,7 +598,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
       it('with a generation that grows at each change, and only then', async () => {
         const changes = [
           () => put(store, 3, 'three'),
-          () => store.move(KEY, 3, 'set-aside'),
+          () => store.move(KEY, 3, { place: 'set-aside', reason: null }),
           () => store.markDelivered(KEY, 3, 'd1'),
           () => store.remove(KEY, 3),
           () => {
@@ -624,7 +624,10 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
       });
 
       it('or leaves them as they were when the disk is full', async () => {
-        for (const change of [() => store.move(KEY, 1, 'set-aside'), () => store.markDelivered(KEY, 1, 'd1')]) {
+        for (const change of [
+          () => store.move(KEY, 1, { place: 'set-aside', reason: null }),
+          () => store.markDelivered(KEY, 1, 'd1'),
+        ]) {
           harness.failNext('store-full');
           expect(await refusal(change())).to.equal('store-full');
         }

@@ -42,6 +42,8 @@ export function fakeSnapshot(
     deliveredBy: null,
     incarnation: 1,
     storedAt: AT,
+    placedAt: AT,
+    reason: null,
     ...more,
   };
   return { stored, content: bytes };

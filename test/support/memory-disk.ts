@@ -1,5 +1,6 @@
 import type { GatewayEvent } from '../../src/core/events.ts';
 import { keyText, type SnapshotKey, type StoredSnapshot } from '../../src/core/snapshot.ts';
+import type { DamagedContent } from '../../src/ports/snapshot-store.ts';
 import { GatewayError } from '../../src/errors.ts';
 
 export type DiskFailure = 'store-full' | 'store-unavailable';
@@ -19,6 +20,10 @@ export class MemoryDisk {
   readonly snapshots = new Map<string, Map<string, Map<number, MemoryVersion>>>();
   readonly records = new Map<string, string>();
   readonly events: GatewayEvent[] = [];
+  /** As a database that cannot be reached: nothing is read or changed, and a store opened meanwhile knows no rows. */
+  isAway = false;
+  readonly #damaged = new Map<string, DamagedContent[]>();
+  #damages = 0;
   /** Awaited before each change becomes durable; a simulator gives it virtual time. */
   latency: () => Promise<void> = () => Promise.resolve();
   /** How many changes became durable. */
@@ -55,6 +60,22 @@ export class MemoryDisk {
     if (code !== null) throw new GatewayError(code, `The disk was told to fail (${code}).`);
     apply();
     this.writes += 1;
+  }
+
+  damagedOf(store: string): readonly DamagedContent[] {
+    return this.#damaged.get(store) ?? [];
+  }
+
+  keepDamaged(store: string, content: Omit<DamagedContent, 'id'>): void {
+    this.#damages += 1;
+    entryOf(this.#damaged, store, () => []).push({ id: String(this.#damages), ...content });
+  }
+
+  discardDamaged(store: string, id: string): void {
+    this.#damaged.set(
+      store,
+      this.damagedOf(store).filter((content) => content.id !== id),
+    );
   }
 
   versionsOf(store: string, key: SnapshotKey): Map<number, MemoryVersion> {

@@ -1,6 +1,6 @@
 import type { GatewayEvent } from '../../src/core/events.ts';
 import type { EventLog } from '../../src/ports/event-log.ts';
-import { Lanes } from '../../src/adapters/file/lanes.ts';
+import { Lanes } from '../../src/adapters/storage/lanes.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 
 /** The event log over a memory disk: bounded by a number of events. What the disk refused goes out with the next. */
@@ -36,6 +36,10 @@ export class MemoryEventLog implements EventLog {
     this.#events.push(event);
     if (this.#events.length > this.#maxEvents) this.#events = this.#events.slice(-this.#maxEvents);
     return this.#lanes.run('events', () => this.#disk.change(this.#life, () => this.#flush(event.id)));
+  }
+
+  flush(): Promise<void> {
+    return this.#lanes.run('events', () => this.#disk.change(this.#life, () => this.#flush(this.#newestId)));
   }
 
   read(after: number, limit: number): Promise<GatewayEvent[]> {

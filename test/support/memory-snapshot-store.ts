@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto';
-import { keyText, type SnapshotKey, type SnapshotPlace, type StoredSnapshot } from '../../src/core/snapshot.ts';
+import { keyText, moved, type SnapshotKey, type SnapshotPlace, type StoredSnapshot } from '../../src/core/snapshot.ts';
 import { GatewayError } from '../../src/errors.ts';
 import { isoTime } from '../../src/ports/clock.ts';
-import type { ByteRange, PutSnapshot, SnapshotReader, SnapshotStore } from '../../src/ports/snapshot-store.ts';
-import { chunksOf, ContentMeter } from '../../src/adapters/file/content.ts';
-import { Lanes } from '../../src/adapters/file/lanes.ts';
-import { beatenByWithdrawal, SnapshotIndex } from '../../src/adapters/file/snapshot-index.ts';
-import { assertRange, damaged } from '../../src/adapters/file/snapshot-reader.ts';
-import { assertAdmissible, assertStorable, rowOf } from '../../src/adapters/file/snapshot-row.ts';
+import type {
+  ByteRange,
+  DamagedContent,
+  PutSnapshot,
+  SnapshotReader,
+  SnapshotStore,
+} from '../../src/ports/snapshot-store.ts';
+import { chunksOf, ContentMeter } from '../../src/adapters/storage/content.ts';
+import { Lanes } from '../../src/adapters/storage/lanes.ts';
+import { setAsideByWithdrawal, SnapshotIndex } from '../../src/adapters/storage/snapshot-index.ts';
+import { assertRange, damaged, notThere } from '../../src/adapters/storage/damaged.ts';
+import { assertAdmissible, assertStorable, rowOf } from '../../src/adapters/storage/snapshot-row.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 
 export interface MemorySnapshotStoreOptions {
@@ -24,6 +30,7 @@ const BLOCK_BYTES = 1 << 16;
 /** The store of the contract, in memory: no I/O and no time but what the disk's `latency` adds. */
 export class MemorySnapshotStore implements SnapshotStore {
   readonly kind = 'memory';
+  #isKnown = false;
   readonly #options: MemorySnapshotStoreOptions;
   readonly #life: number;
   readonly #index = new SnapshotIndex();
@@ -34,8 +41,17 @@ export class MemorySnapshotStore implements SnapshotStore {
   constructor(options: MemorySnapshotStoreOptions) {
     this.#options = options;
     this.#life = options.disk.life;
-    const keys = options.disk.snapshots.get(options.name)?.values() ?? [];
+    if (!options.disk.isAway) this.#load();
+  }
+
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
+  #load(): void {
+    const keys = this.#options.disk.snapshots.get(this.#options.name)?.values() ?? [];
     this.#index.set([...keys].flatMap((versions) => [...versions.values()].map((stored) => stored.row)));
+    this.#isKnown = true;
   }
 
   get generation(): number {
@@ -73,9 +89,9 @@ export class MemorySnapshotStore implements SnapshotStore {
       if (isNew) this.#assertRoom(request.key);
       this.#newKeys += isNew ? 1 : 0;
       try {
-        const row = rowOf(request, measured, { version, storedAt: isoTime(this.#options.wallMs()) });
-        const beaten = beatenByWithdrawal([...rows.filter((other) => other.version !== version), row]);
-        const setAside = beaten.map((other): StoredSnapshot => ({ ...other, place: 'set-aside' }));
+        const row = rowOf(request, measured, { version, storedAt: this.#now() });
+        const others = rows.filter((other) => other.version !== version);
+        const setAside = setAsideByWithdrawal([...others, row], this.#now());
         await this.#write(row.key, [row, ...setAside], Buffer.concat(chunks));
         return row;
       } finally {
@@ -87,7 +103,7 @@ export class MemorySnapshotStore implements SnapshotStore {
   async open(key: SnapshotKey, version: number): Promise<SnapshotReader> {
     this.#assertOpen();
     const row = this.#index.find(key, version);
-    if (row === undefined) throw new GatewayError('not-found', `There is no version ${version} of "${key.origin}".`);
+    if (row === undefined) throw notThere(key, version);
     if (row.place === 'lost') throw damaged(row, 'it was lost before');
     const bytes = this.#options.disk.versionsOf(this.#options.name, key).get(version)?.bytes ?? null;
     const reason = problemOf(bytes, row);
@@ -96,8 +112,19 @@ export class MemorySnapshotStore implements SnapshotStore {
     throw damaged(row, reason ?? '');
   }
 
-  async move(key: SnapshotKey, version: number, place: Exclude<SnapshotPlace, 'lost'>): Promise<void> {
-    await this.#change(key, version, (row) => (row.place === 'lost' || row.place === place ? row : { ...row, place }));
+  async verify(key: SnapshotKey, version: number, pace: (bytes: number) => Promise<void>): Promise<void> {
+    const { snapshot } = await this.open(key, version);
+    await pace(snapshot.bytes);
+  }
+
+  async move(
+    key: SnapshotKey,
+    version: number,
+    to: { place: Exclude<SnapshotPlace, 'lost'>; reason: string | null },
+  ): Promise<void> {
+    await this.#change(key, version, (row) =>
+      row.place === 'lost' || row.place === to.place ? row : moved(row, { ...to, at: this.#now() }),
+    );
   }
 
   async markDelivered(key: SnapshotKey, version: number, delivery: string): Promise<void> {
@@ -119,6 +146,16 @@ export class MemorySnapshotStore implements SnapshotStore {
     await this.#options.disk.change(this.#life, () => undefined);
   }
 
+  damaged(): Promise<readonly DamagedContent[]> {
+    const { disk, name } = this.#options;
+    return Promise.resolve(disk.damagedOf(name).map(({ id, bytes, at, reason }) => ({ id, bytes, at, reason })));
+  }
+
+  async discardDamaged(id: string): Promise<void> {
+    const { disk, name } = this.#options;
+    await disk.change(this.#life, () => disk.discardDamaged(name, id));
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#lanes.idle();
@@ -131,16 +168,17 @@ export class MemorySnapshotStore implements SnapshotStore {
       if (row === undefined) return;
       const changed = change(row);
       if (changed === row) return;
-      const beaten = beatenByWithdrawal([...this.rowsOf(key).filter((other) => other !== row), changed]);
-      const setAside = beaten.map((other): StoredSnapshot => ({ ...other, place: 'set-aside' }));
+      const others = this.rowsOf(key).filter((other) => other !== row);
+      const setAside = setAsideByWithdrawal([...others, changed], this.#now());
       await this.#write(key, [changed, ...setAside]);
     });
   }
 
   async #lose(row: StoredSnapshot, reason: string): Promise<void> {
-    const lost: StoredSnapshot = { ...row, place: 'lost' };
+    const lost = moved(row, { place: 'lost', at: this.#now(), reason });
     // As with files: what cannot be noted on the disk counts for this run all the same.
     await this.#write(row.key, [lost]).catch(() => this.#index.set([lost]));
+    this.#options.disk.keepDamaged(this.#options.name, { bytes: row.bytes, at: lost.placedAt, reason });
     this.#options.onDamage?.({ snapshot: lost, reason });
   }
 
@@ -158,7 +196,13 @@ export class MemorySnapshotStore implements SnapshotStore {
     this.#index.set(rows);
   }
 
+  #now(): string {
+    return isoTime(this.#options.wallMs());
+  }
+
   #assertOpen(): void {
+    if (this.#options.disk.isAway) throw new GatewayError('store-unavailable', 'The database is away.');
+    if (!this.#isKnown) this.#load();
     if (this.#isClosed) throw new GatewayError('store-unavailable', `The store "${this.#options.name}" is closed.`);
   }
 

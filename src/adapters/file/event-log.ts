@@ -105,6 +105,25 @@ export class FileEventLog implements EventLog {
     return written;
   }
 
+  flush(): Promise<void> {
+    const last = this.#unwritten.at(-1);
+    if (last === undefined) return Promise.resolve();
+    return new Promise((resolve, reject: (reason: unknown) => void) => {
+      const { waiter } = last;
+      last.waiter = {
+        resolve: () => {
+          waiter?.resolve();
+          resolve();
+        },
+        reject: (reason: unknown) => {
+          waiter?.reject(reason);
+          reject(reason);
+        },
+      };
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
   async read(after: number, limit: number): Promise<GatewayEvent[]> {
     if (limit <= 0) return [];
     const from = Math.max(after, this.#givenUpTo);

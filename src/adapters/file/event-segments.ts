@@ -4,7 +4,7 @@ import type { GatewayEvent } from '../../core/events.ts';
 import type { Log } from '../../ports/log.ts';
 import { systemCode, type Disk, type DiskFile } from './disk.ts';
 import { idOfLine, linesOf, parseEvent } from './event-lines.ts';
-import { ignore } from './lanes.ts';
+import { ignore } from '../storage/lanes.ts';
 
 /** `FIRST-ID.jsonl`, the id padded so that the names sort as the ids do. */
 const SEGMENT_NAME = /^(\d{16})\.jsonl$/;

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Disk } from './disk.ts';
-import { ignore } from './lanes.ts';
+import { ignore } from '../storage/lanes.ts';
 
 /** Makes the root of a store, once at its start, and makes its name durable with all that were missing above it. */
 export async function makeRoot(disk: Disk, root: string): Promise<void> {

@@ -1,8 +1,8 @@
 import type { PutSnapshot } from '../../ports/snapshot-store.ts';
 import { KIB, MIB } from '../../units.ts';
-import { chunksOf, ContentMeter, type Content } from './content.ts';
+import { chunksOf, ContentMeter, type Content } from '../storage/content.ts';
 import type { Disk, DiskFile } from './disk.ts';
-import { ignore } from './lanes.ts';
+import { ignore } from '../storage/lanes.ts';
 
 /** Chunks are gathered up to this and written in one call: sockets give 16 KiB at a time, and a call each is slow. */
 const BATCH_BYTES = MIB;

@@ -7,9 +7,9 @@ import type { Records } from '../../ports/records.ts';
 import { realDisk, systemCode, type Disk } from './disk.ts';
 import { Folders, makeRoot } from './folders.ts';
 import { LatestWrites } from './latest-writes.ts';
-import { ignore } from './lanes.ts';
+import { ignore } from '../storage/lanes.ts';
 import { assertFolderName, parseRecordName } from './record-names.ts';
-import { seal, unseal } from './sealed-document.ts';
+import { seal, unseal } from '../storage/sealed-document.ts';
 import { storeError, withStoreErrors } from './store-error.ts';
 
 const TEMP_FOLDER = '.tmp';

@@ -3,10 +3,10 @@ import { basename, dirname, join } from 'node:path';
 import type { StoredSnapshot } from '../../core/snapshot.ts';
 import { systemCode, type Disk } from './disk.ts';
 import { Folders } from './folders.ts';
-import { ignore } from './lanes.ts';
+import { ignore } from '../storage/lanes.ts';
 import type { Received } from './receive.ts';
 import { QUARANTINE_FOLDER, TEMP_FOLDER, versionPaths, type VersionPaths } from './snapshot-paths.ts';
-import { printRow } from './snapshot-row.ts';
+import { printRow } from '../storage/snapshot-row.ts';
 
 /**
  * The files of a store's versions, and the order in which they are written.

@@ -1,32 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { StoredSnapshot } from '../../core/snapshot.ts';
 import type { ByteRange, SnapshotReader } from '../../ports/snapshot-store.ts';
-import { GatewayError } from '../../errors.ts';
 import { MIB } from '../../units.ts';
+import { assertRange, damaged } from '../storage/damaged.ts';
 import type { DiskReader } from './disk.ts';
-import { ignore } from './lanes.ts';
+import { ignore } from '../storage/lanes.ts';
 import { withStoreErrors } from './store-error.ts';
 
 /** Read at once: less is slow, more is memory. */
 const BLOCK_BYTES = MIB;
 
-export function damaged(row: StoredSnapshot, reason: string): GatewayError {
-  return new GatewayError('snapshot-damaged', `Version ${row.version} of "${row.key.origin}" is damaged: ${reason}.`, {
-    facts: { ...row.key, version: row.version, reason },
-  });
-}
-
-/** @throws GatewayError `range-not-satisfiable` */
-export function assertRange(row: StoredSnapshot, range: ByteRange): void {
-  const { start, end } = range;
-  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end < row.bytes) return;
-  throw new GatewayError('range-not-satisfiable', `The snapshot has ${row.bytes} bytes.`, {
-    facts: { ...row.key, start, end },
-  });
-}
-
 /** Why an open file is not the content that its row describes; null when it is. Reads one block while it hashes another. */
-export async function contentProblem(file: DiskReader, row: StoredSnapshot): Promise<string | null> {
+export async function contentProblem(
+  file: DiskReader,
+  row: StoredSnapshot,
+  pace?: (bytes: number) => Promise<void>,
+): Promise<string | null> {
   const size = await file.size();
   if (size !== row.bytes) return `it has ${size} of ${row.bytes} bytes`;
   const hash = createHash('sha256');
@@ -43,6 +32,7 @@ export async function contentProblem(file: DiskReader, row: StoredSnapshot): Pro
       reading.catch(ignore);
     }
     hash.update(current.subarray(0, got));
+    await pace?.(got);
     [current, other] = [other, current];
   }
   return hash.digest('hex') === row.sha256 ? null : 'its SHA-256 is another one';

@@ -5,7 +5,7 @@ import type { Log } from '../../ports/log.ts';
 import { messageOf } from '../../errors.ts';
 import type { Disk } from './disk.ts';
 import { makeRoot } from './folders.ts';
-import { ignore } from './lanes.ts';
+import { ignore } from '../storage/lanes.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
 import { QUARANTINE_FOLDER, TEMP_FOLDER } from './snapshot-paths.ts';
 import type { Finding, Scan } from './snapshot-scan.ts';

@@ -1,11 +1,11 @@
 import { lstatSync, readdirSync, readFileSync, type Dirent } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { SnapshotPlace, StoredSnapshot } from '../../core/snapshot.ts';
+import { moved, type StoredSnapshot } from '../../core/snapshot.ts';
 import { DATA_CENTER_NAME } from '../../wire/names.ts';
 import { messageOf } from '../../errors.ts';
 import { parseFileName, segmentsOf, versionPaths } from './snapshot-paths.ts';
-import { parseRow } from './snapshot-row.ts';
+import { parseRow } from '../storage/snapshot-row.ts';
 
 /** Files looked at before other work of the process gets its turn. */
 const TURN_FILES = 256;
@@ -29,6 +29,7 @@ export type Finding =
   | { readonly kind: 'unsettled'; readonly row: StoredSnapshot };
 
 export interface Scan {
+  readonly at: string;
   readonly rows: StoredSnapshot[];
   readonly findings: Finding[];
   /** Relative paths of what is not ours. */
@@ -40,14 +41,16 @@ export interface Scan {
 }
 
 /**
- * Reads every row below the root. Nothing found there makes it throw but a root that cannot be listed: what is bad is
+ * Reads every row below the root. `at` (RFC 3339, now) is noted in rows that turn out to be lost.
+ *
+ * Nothing found there makes it throw but a root that cannot be listed: what is bad is
  * a finding, and the rest is served.
  *
  * It reads synchronously, in turns: at start nothing else is under way, and for many small files this is several times
  * faster than going through the thread pool.
  */
-export async function scanStore(root: string): Promise<Scan> {
-  const scan: Scan = { rows: [], findings: [], foreign: [], parents: [root], folders: [] };
+export async function scanStore(root: string, at: string): Promise<Scan> {
+  const scan: Scan = { at, rows: [], findings: [], foreign: [], parents: [root], folders: [] };
   let files = 0;
   for (const dataCenter of subfolders(scan, root, root)) {
     scan.parents.push(join(root, dataCenter));
@@ -184,7 +187,7 @@ function checkedBytes(scan: Scan, root: string, row: StoredSnapshot): StoredSnap
   }
   const files = size === null ? [] : [isOut ? paths.quarantined : paths.bytes];
   const reason = size === null ? 'its bytes are missing' : `it has ${size} of ${row.bytes} bytes`;
-  const lost: StoredSnapshot = { ...row, place: 'lost' satisfies SnapshotPlace };
+  const lost = moved(row, { place: 'lost', at: scan.at, reason });
   scan.findings.push({ kind: 'lost', row: lost, files, reason });
   return lost;
 }

@@ -1,18 +1,19 @@
-import { keyText, type SnapshotKey, type SnapshotPlace, type StoredSnapshot } from '../../core/snapshot.ts';
+import { keyText, moved, type SnapshotKey, type SnapshotPlace, type StoredSnapshot } from '../../core/snapshot.ts';
 import { isoTime } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import type { PutSnapshot, SnapshotReader, SnapshotStore } from '../../ports/snapshot-store.ts';
+import type { DamagedContent, PutSnapshot, SnapshotReader, SnapshotStore } from '../../ports/snapshot-store.ts';
 import { GatewayError, messageOf } from '../../errors.ts';
+import { discardDamaged, listDamaged } from './damaged-files.ts';
 import { realDisk, type Disk } from './disk.ts';
-import { Lanes, Slots } from './lanes.ts';
+import { Lanes, Slots } from '../storage/lanes.ts';
 import { receive, type Received } from './receive.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
-import { beatenByWithdrawal, SnapshotIndex } from './snapshot-index.ts';
-import { damaged } from './snapshot-reader.ts';
+import { setAsideByWithdrawal, SnapshotIndex } from '../storage/snapshot-index.ts';
+import { damaged, notThere } from '../storage/damaged.ts';
 import { prepareRoot, repairStore, type Damage } from './snapshot-repair.ts';
-import { assertAdmissible, assertStorable, rowOf } from './snapshot-row.ts';
+import { assertAdmissible, assertStorable, rowOf } from '../storage/snapshot-row.ts';
 import { scanStore, type Scan } from './snapshot-scan.ts';
-import { verify, type Verified } from './snapshot-verify.ts';
+import { verify, type Pace, type Verified } from './snapshot-verify.ts';
 import { storeError, withStoreErrors } from './store-error.ts';
 
 /** Commits at once. More gain nothing on one disk; fewer leave it idle between two fsyncs. */
@@ -25,7 +26,7 @@ export interface FileSnapshotStoreOptions {
   /** How an operator knows the store: outgoing, held, returned. */
   readonly name: string;
   readonly log: Log;
-  /** Milliseconds since 1970; for `storedAt` alone. */
+  /** Milliseconds since 1970; for `storedAt` and `placedAt` alone. */
   readonly wallMs: () => number;
   /** Told of every version or file that turned out to be unusable, at open and later. Must not throw. */
   readonly onDamage?: ((damage: Damage) => void) | undefined;
@@ -43,6 +44,7 @@ export interface FileSnapshotStoreOptions {
  */
 export class FileSnapshotStore implements SnapshotStore {
   readonly kind = 'file';
+  readonly isKnown = true;
   readonly #options: FileSnapshotStoreOptions;
   readonly #disk: Disk;
   readonly #files: SnapshotFiles;
@@ -100,9 +102,13 @@ export class FileSnapshotStore implements SnapshotStore {
     });
   }
 
-  async open(key: SnapshotKey, version: number): Promise<SnapshotReader> {
+  open(key: SnapshotKey, version: number): Promise<SnapshotReader> {
+    return this.#open(key, version);
+  }
+
+  #open(key: SnapshotKey, version: number, pace?: Pace): Promise<SnapshotReader> {
     return this.#use(async () => {
-      const first = await this.#verified(key, version);
+      const first = await this.#verified(key, version, pace);
       if (first.kind === 'good') return first.reader;
       // Read once more, now that nobody writes: it may have been moved or filled again meanwhile, and nothing is
       // condemned for one bad read.
@@ -115,8 +121,19 @@ export class FileSnapshotStore implements SnapshotStore {
     });
   }
 
-  async move(key: SnapshotKey, version: number, place: Exclude<SnapshotPlace, 'lost'>): Promise<void> {
-    await this.#change(key, version, (row) => (row.place === 'lost' || row.place === place ? row : { ...row, place }));
+  async verify(key: SnapshotKey, version: number, pace: (bytes: number) => Promise<void>): Promise<void> {
+    const reader = await this.#open(key, version, pace);
+    await reader.close();
+  }
+
+  async move(
+    key: SnapshotKey,
+    version: number,
+    to: { place: Exclude<SnapshotPlace, 'lost'>; reason: string | null },
+  ): Promise<void> {
+    await this.#change(key, version, (row) =>
+      row.place === 'lost' || row.place === to.place ? row : moved(row, { ...to, at: this.#now() }),
+    );
   }
 
   async markDelivered(key: SnapshotKey, version: number, delivery: string): Promise<void> {
@@ -137,6 +154,14 @@ export class FileSnapshotStore implements SnapshotStore {
     });
   }
 
+  damaged(): Promise<readonly DamagedContent[]> {
+    return this.#use(() => listDamaged(this.#options.root));
+  }
+
+  async discardDamaged(id: string): Promise<void> {
+    await this.#use(() => discardDamaged(this.#disk, this.#options.root, id));
+  }
+
   async probe(): Promise<void> {
     await this.#use(() => this.#files.probe());
   }
@@ -149,7 +174,7 @@ export class FileSnapshotStore implements SnapshotStore {
   async #load(): Promise<void> {
     const { root, log } = this.#options;
     await prepareRoot(this.#disk, root);
-    const scan = await scanStore(root);
+    const scan = await scanStore(root, this.#now());
     await repairStore(scan, {
       files: this.#files,
       disk: this.#disk,
@@ -183,7 +208,7 @@ export class FileSnapshotStore implements SnapshotStore {
     if (isNew) this.#assertRoom(request.key);
     this.#newKeys += isNew ? 1 : 0;
     try {
-      const row = rowOf(request, received, { version, storedAt: isoTime(this.#options.wallMs()) });
+      const row = rowOf(request, received, { version, storedAt: this.#now() });
       await this.#files.commit(row, received);
       this.#index.set([row]);
       await this.#setAsideBeaten(row.key);
@@ -198,7 +223,7 @@ export class FileSnapshotStore implements SnapshotStore {
    * that cannot be rewritten now is no failure of the caller's.
    */
   async #setAsideBeaten(key: SnapshotKey): Promise<void> {
-    const beaten = beatenByWithdrawal(this.rowsOf(key)).map((row): StoredSnapshot => ({ ...row, place: 'set-aside' }));
+    const beaten = setAsideByWithdrawal(this.rowsOf(key), this.#now());
     this.#index.set(beaten);
     for (const row of beaten) {
       await this.#files.rewrite(row).catch((error: unknown) => {
@@ -222,19 +247,16 @@ export class FileSnapshotStore implements SnapshotStore {
     });
   }
 
-  async #verified(key: SnapshotKey, version: number): Promise<Verified> {
+  async #verified(key: SnapshotKey, version: number, pace?: Pace): Promise<Verified> {
     const row = this.#index.find(key, version);
-    if (row === undefined) {
-      const facts = { ...key, version };
-      throw new GatewayError('not-found', `There is no version ${version} of "${key.origin}".`, { facts });
-    }
+    if (row === undefined) throw notThere(key, version);
     if (row.place === 'lost') throw damaged(row, 'it was lost before');
-    return verify(row, { disk: this.#disk, files: this.#files, store: this.#options.name });
+    return verify(row, { disk: this.#disk, files: this.#files, store: this.#options.name, pace });
   }
 
   /** The bytes are moved first: whatever fails after that, nobody can take them for good ones. */
   async #lose(row: StoredSnapshot, reason: string): Promise<void> {
-    const lost: StoredSnapshot = { ...row, place: 'lost' };
+    const lost = moved(row, { place: 'lost', at: this.#now(), reason });
     const paths = this.#files.paths(row);
     this.#index.set([lost]);
     this.#options.log.error({ ...row.key, version: row.version, reason }, 'A stored snapshot is damaged');
@@ -252,6 +274,10 @@ export class FileSnapshotStore implements SnapshotStore {
       );
     }
     this.#tellDamage({ snapshot: lost, path: paths.segments.join('/'), reason });
+  }
+
+  #now(): string {
+    return isoTime(this.#options.wallMs());
   }
 
   #tellDamage(damage: Damage): void {

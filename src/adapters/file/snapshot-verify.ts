@@ -1,6 +1,6 @@
 import type { StoredSnapshot } from '../../core/snapshot.ts';
 import { systemCode, type Disk, type DiskReader } from './disk.ts';
-import { ignore } from './lanes.ts';
+import { ignore } from '../storage/lanes.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
 import { contentProblem, FileSnapshotReader } from './snapshot-reader.ts';
 
@@ -8,11 +8,15 @@ export type Verified =
   | { readonly kind: 'good'; readonly reader: FileSnapshotReader }
   | { readonly kind: 'bad'; readonly row: StoredSnapshot; readonly problem: string };
 
+/** Awaited after each block that was read, with its length. */
+export type Pace = (bytes: number) => Promise<void>;
+
 interface Where {
   readonly disk: Disk;
   readonly files: SnapshotFiles;
   /** The name of the store, for errors. */
   readonly store: string;
+  readonly pace: Pace | undefined;
 }
 
 /**
@@ -29,7 +33,9 @@ export async function verify(row: StoredSnapshot, where: Where): Promise<Verifie
     return { kind: 'bad', row, problem: await readProblem(error, where.files) };
   }
   try {
-    const problem = await contentProblem(file, row).catch((error: unknown) => readProblem(error, where.files));
+    const problem = await contentProblem(file, row, where.pace).catch((error: unknown) =>
+      readProblem(error, where.files),
+    );
     if (problem === null) return { kind: 'good', reader: new FileSnapshotReader(row, file, where.store) };
     await file.close().catch(ignore);
     return { kind: 'bad', row, problem };

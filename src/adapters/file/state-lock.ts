@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '../../errors.ts';
 import { systemCode } from './disk.ts';
-import { ignore } from './lanes.ts';
+import { ignore } from '../storage/lanes.ts';
 import { askHolder, type Answer, type LockState } from './state-lock-wire.ts';
 import { withStoreErrors } from './store-error.ts';
 

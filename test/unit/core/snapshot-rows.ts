@@ -17,6 +17,8 @@ export function row(version: number, more: Partial<StoredSnapshot> = {}): Stored
     deliveredBy: null,
     incarnation: 1,
     storedAt: '2026-01-02T03:04:06.000Z',
+    placedAt: '2026-01-02T03:04:06.000Z',
+    reason: null,
     ...more,
   };
 }

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { withoutFirst, type Disk } from '../../../../src/adapters/file/disk.ts';
 import { Folders, makeRoot } from '../../../../src/adapters/file/folders.ts';
-import { Lanes, Slots } from '../../../../src/adapters/file/lanes.ts';
+import { Lanes, Slots } from '../../../../src/adapters/storage/lanes.ts';
 import { LatestWrites } from '../../../../src/adapters/file/latest-writes.ts';
 
 import { FaultyDisk } from './faulty-disk.ts';

@@ -64,7 +64,7 @@ describe('A file store', () => {
   it('puts what the application rejected where nobody takes it by mistake', async () => {
     await filled();
     const store = await open();
-    await store.move(KEY, 2, 'quarantined');
+    await store.move(KEY, 2, { place: 'quarantined', reason: null });
     expect(inQuarantine()).to.deep.equal(['.quarantine/dc2/dc2/orders/2.snapshot']);
     expect(filesBelow(root)).to.not.include('dc2/dc2/orders/2.snapshot');
   });

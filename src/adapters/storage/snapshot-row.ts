@@ -29,6 +29,9 @@ const rowSchema = v.object({
   deliveredBy: v.nullable(v.string()),
   incarnation: count,
   storedAt: v.string(),
+  // Rows of version 0.1 do not have the two.
+  placedAt: v.optional(v.string()),
+  reason: v.optional(v.nullable(v.string()), null),
 });
 
 export type ParsedRow =
@@ -47,7 +50,10 @@ export function parseRow(text: string): ParsedRow {
     return { kind: 'newer', problem: `a newer version wrote it (format ${document.format})` };
   if (document.kind === 'damaged') return document;
   const parsed = v.safeParse(rowSchema, document.value);
-  if (parsed.success) return { kind: 'row', row: parsed.output };
+  if (parsed.success) {
+    const { output } = parsed;
+    return { kind: 'row', row: { ...output, placedAt: output.placedAt ?? output.storedAt } };
+  }
   return { kind: 'damaged', problem: `${v.getDotPath(parsed.issues[0]) ?? 'it'}: ${parsed.issues[0].message}` };
 }
 
@@ -70,6 +76,8 @@ export function rowOf(
     deliveredBy: null,
     incarnation: request.incarnation,
     storedAt: numbers.storedAt,
+    placedAt: numbers.storedAt,
+    reason: null,
   };
 }
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { seal, unseal } from '../../../../src/adapters/file/sealed-document.ts';
+import { seal, unseal } from '../../../../src/adapters/storage/sealed-document.ts';
 
 describe('A sealed document', () => {
   it('gives back any JSON value', () => {

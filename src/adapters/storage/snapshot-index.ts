@@ -1,4 +1,4 @@
-import { keyText, type SnapshotKey, type StoredSnapshot } from '../../core/snapshot.ts';
+import { keyText, moved, type SnapshotKey, type StoredSnapshot } from '../../core/snapshot.ts';
 
 /**
  * The rows of a store in memory: what `rows`, `rowsOf` and `generation` of the port answer from. Changed only after
@@ -57,9 +57,12 @@ export class SnapshotIndex {
   }
 }
 
-/** The live rows that a live withdrawal of the same key beats: they are to be set aside. */
-export function beatenByWithdrawal(rows: readonly StoredSnapshot[]): StoredSnapshot[] {
+/** The live rows of one key that a live withdrawal beats, set aside. @param at RFC 3339, now */
+export function setAsideByWithdrawal(rows: readonly StoredSnapshot[], at: string): StoredSnapshot[] {
   const withdrawn = rows.filter((row) => row.place === 'live' && row.withdrawn).map((row) => row.version);
   const newest = Math.max(0, ...withdrawn);
-  return rows.filter((row) => row.place === 'live' && row.version < newest);
+  const reason = `version ${newest} withdrew the origin`;
+  return rows
+    .filter((row) => row.place === 'live' && row.version < newest)
+    .map((row) => moved(row, { place: 'set-aside', at, reason }));
 }
