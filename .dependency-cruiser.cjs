@@ -62,6 +62,13 @@ module.exports = {
     packages('config-needs-few-packages', ['config'], ['valibot', 'dotenv', 'node-cron']),
     packages('cli-needs-few-packages', ['cli'], ['undici']),
     {
+      // What a gateway with files never uses is not loaded, and what the database's client throws stays where it is judged.
+      name: 'postgresql-is-one-adapter',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/adapters/postgresql/' },
+      to: { path: 'node_modules/(@types/)?pg/' },
+    },
+    {
       name: 'nobody-imports-daemon',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(daemon/|cli/(run|check-config|demo)(\\.ts$|/))' },

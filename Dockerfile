@@ -24,6 +24,8 @@ WORKDIR /opt/crossdc
 COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist
+# The tables of the PostgreSQL store are made from these at the first start.
+COPY sql sql
 COPY LICENSE ./
 # A volume takes the owner of the folder that it covers, so the folder is there before it.
 RUN install -d -o node -g node -m 0700 /var/lib/crossdc && ln -s /opt/crossdc/dist/cli/crossdc.cjs /usr/local/bin/crossdc

@@ -1,6 +1,13 @@
 import type { Delivery } from '../core/delivery.ts';
 import type { GatewayEvent } from '../core/events.ts';
-import type { HeldView, OutgoingView, StatusView } from '../ports/gateway-api.ts';
+import type {
+  DamagedView,
+  HeldView,
+  OutgoingView,
+  OwnVersionView,
+  PeerView,
+  StatusView,
+} from '../ports/gateway-api.ts';
 import { noGateway } from './local-api-errors.ts';
 import type { Target } from './target.ts';
 
@@ -49,6 +56,20 @@ export function asOutgoingRows(target: Target, value: unknown): OutgoingView[] {
 
 export function asHeldRows(target: Target, value: unknown): HeldView[] {
   return rows(target, value, 'snapshots').map((row) => checked<HeldView>(target, row, ['origin', 'version', 'state']));
+}
+
+export function asOwnVersions(target: Target, value: unknown): OwnVersionView[] {
+  return rows(target, value, 'snapshots').map((row) =>
+    checked<OwnVersionView>(target, row, ['store', 'origin', 'version', 'state']),
+  );
+}
+
+export function asDamaged(target: Target, value: unknown): DamagedView[] {
+  return rows(target, value, 'damaged').map((row) => checked<DamagedView>(target, row, ['store', 'id', 'bytes']));
+}
+
+export function asPeers(target: Target, value: unknown): PeerView[] {
+  return rows(target, value, 'peers').map((row) => checked<PeerView>(target, row, ['name', 'state']));
 }
 
 export function asEvents(target: Target, value: unknown): GatewayEvent[] {

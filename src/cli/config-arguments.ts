@@ -27,10 +27,12 @@ export function runArguments(argv: readonly string[]): ConfigArguments {
 }
 
 /** @throws CliError (usage), as runArguments */
-export function checkConfigArguments(argv: readonly string[]): ConfigArguments & { readonly json: boolean } {
-  const options = { ...CONFIG_OPTIONS, json: { type: 'boolean' } } as const;
+export function checkConfigArguments(
+  argv: readonly string[],
+): ConfigArguments & { readonly json: boolean; readonly probe: boolean } {
+  const options = { ...CONFIG_OPTIONS, json: { type: 'boolean' }, probe: { type: 'boolean' } } as const;
   const { values } = parseCommandLine({ name: 'check-config', options, positionals: [] }, argv);
-  return { ...sourcesOf('check-config', values), json: values.json === true };
+  return { ...sourcesOf('check-config', values), json: values.json === true, probe: values.probe === true };
 }
 
 interface Values {

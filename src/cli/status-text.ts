@@ -1,4 +1,4 @@
-import type { PeerView, StatusView } from '../ports/gateway-api.ts';
+import type { PeerView, ScrubView, StatusView } from '../ports/gateway-api.ts';
 import { printable } from './display-width.ts';
 import { count, formatAge, formatBytes, yesNo } from './format.ts';
 import type { Paint } from './paint.ts';
@@ -30,6 +30,7 @@ function headerRows(status: StatusView, wallMs: number, paint: Paint): string[][
     ['started', `${status.startedAt}, ${formatAge(status.startedAt, wallMs)} ago`],
     ['incarnation', String(status.incarnation)],
     ['store', `${store.kind}, ${store.ok ? paint('ok', 'good') : paint('failing', 'bad')}`],
+    ['scrub', scrubText(status.scrub, wallMs, paint)],
     ['outgoing', `${count(outgoing.origins, 'origin')}, ${formatBytes(outgoing.bytes)}${newest}, ${pending}`],
     ['open deliveries', paint(String(status.deliveries.open), status.deliveries.open === 0 ? 'faint' : 'doubtful')],
     ['failover command', command.state === 'gave-up' ? paint('gave up', 'bad') : command.state],
@@ -39,6 +40,21 @@ function headerRows(status: StatusView, wallMs: number, paint: Paint): string[][
     rows.push(['own pauses', `${ownPauses.count}, ${longest}, last ${formatAge(ownPauses.lastAt, wallMs)} ago`]);
   }
   return rows;
+}
+
+/** The verification in the background: how far it is, or what it found when it last went through everything. */
+function scrubText(scrub: ScrubView, wallMs: number, paint: Paint): string {
+  if (scrub.state === 'off') return paint('off', 'faint');
+  const done = `${count(scrub.verified, 'version')}, ${formatBytes(scrub.bytes)}`;
+  const damaged = scrub.damaged === 0 ? '' : `, ${paint(`${scrub.damaged} damaged`, 'bad')}`;
+  if (scrub.state === 'idle') {
+    const { completedAt } = scrub;
+    return completedAt === null
+      ? paint('not completed yet', 'faint')
+      : `completed ${formatAge(completedAt, wallMs)} ago, ${done}${damaged}`;
+  }
+  const state = scrub.state === 'waiting' ? paint('waiting for a store', 'doubtful') : 'running';
+  return `${state}, began ${formatAge(scrub.startedAt, wallMs)} ago, ${done}${damaged}`;
 }
 
 function peerRow(peer: PeerView, wallMs: number, paint: Paint): string[] {

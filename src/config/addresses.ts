@@ -26,7 +26,7 @@ export function parseHost(text: string): string | null {
 }
 
 /** A port to connect to: 1 to 65535; null when the text is none. */
-function parsePort(text: string): number | null {
+export function parsePort(text: string): number | null {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
   return port >= 1 && port <= 65_535 ? port : null;
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { DatabaseConfig } from './database.ts';
 import type { ConfiguredPeer } from './peers.ts';
 import type { Settings } from './settings.ts';
 import type { Secret } from './secret.ts';
@@ -31,6 +32,11 @@ export interface Config {
   readonly parallelTransfers: number;
   readonly snapshotMaxBytes: number;
   readonly snapshotHistory: number;
+  /** Infinity: switched off. */
+  readonly scrubIntervalMs: number;
+  /** Infinity: for ever. */
+  readonly archiveMaxAgeMs: number;
+  readonly archiveMaxBytes: number;
   readonly deleteHeldWhenLeft: boolean;
 
   readonly failoverCommand: string | null;
@@ -46,6 +52,8 @@ export interface Config {
   /** Both as they were written: relative to the current directory. */
   readonly stateDirectory: string;
   readonly heldDirectory: string;
+  /** Where the held snapshots are instead of heldDirectory; null: they are files. */
+  readonly database: DatabaseConfig | null;
 
   readonly peerAuth: 'none';
   readonly peerHost: string;
@@ -74,7 +82,11 @@ export function heldDirectoryOf(stateDirectory: string): string {
  *
  * @throws Error when a value is missing: a defect of this program, since the table gives each a default or requires it
  */
-export function buildConfig(settings: Settings, peers: readonly ConfiguredPeer[]): Config {
+export function buildConfig(
+  settings: Settings,
+  peers: readonly ConfiguredPeer[],
+  database: DatabaseConfig | null,
+): Config {
   const stateDirectory = must(settings.get('stateDirectory'));
   return {
     dataCenter: must(settings.get('localDataCenterName')),
@@ -97,6 +109,9 @@ export function buildConfig(settings: Settings, peers: readonly ConfiguredPeer[]
     parallelTransfers: must(settings.get('numberOfHttpSenderReceiverPairs')),
     snapshotMaxBytes: must(settings.get('dataSnapshotMaxBytes')),
     snapshotHistory: must(settings.get('dataSnapshotHistory')),
+    scrubIntervalMs: must(settings.get('snapshotScrubInterval')),
+    archiveMaxAgeMs: must(settings.get('snapshotArchiveMaxAge')),
+    archiveMaxBytes: must(settings.get('snapshotArchiveMaxBytes')),
     deleteHeldWhenLeft: settings.get('orderlyShutdownSnapshots') === 'delete',
     failoverCommand: settings.get('failoverCommand') ?? null,
     failoverCommandTimeoutMs: must(settings.get('failoverCommandTimeout')),
@@ -108,6 +123,7 @@ export function buildConfig(settings: Settings, peers: readonly ConfiguredPeer[]
     healthTtlMs: settings.get('appHealthTtl') ?? null,
     stateDirectory,
     heldDirectory: settings.get('dataSnapshotStorageDirectory') ?? heldDirectoryOf(stateDirectory),
+    database,
     peerAuth: 'none',
     peerHost: settings.get('crossDCHttpHost') ?? PEER_HOST_DEFAULT,
     peerPort: must(settings.get('crossDCHttpPort')),

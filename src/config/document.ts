@@ -16,10 +16,25 @@ npx crossdc check-config --config etc/dc1.conf
 
 prints every effective key, its value and where it came from, and starts nothing. Secrets are shown as \`***\`.
 
+\`--probe\` also tries whether a gateway could work with it now: that the state folder, and the held folder or the database,
+can be written, and that the program of \`failoverCommand\` and the files of the secrets are there. Nothing is changed, a
+folder that is missing is not made, and a gateway that runs on the same folders is not disturbed. Run it as the user, and
+in the folder, that the gateway runs in. Each thing that was tried has a line, \`ok\` or \`failed\` with what to do; when one
+failed, the exit status is 1.
+
+\`\`\`sh
+npx crossdc check-config --config etc/dc1.conf --set stateDirectory=/dev/null/state --probe | grep failed
+\`\`\`
+
+\`\`\`text
+failed  stateDirectory: /dev/null is no folder; name another, or move it away
+…
+\`\`\`
+
 A working configuration file of the IBM Streams crossdc-failover toolkit starts this gateway as it stands, on loopback:
-this version cannot yet make sure who a peer is, and so refuses to start with any other address. It has no store in a
-database yet either: the \`dataSnapshotJdbc…\` keys that select one must be empty or left out. Of the toolkit's keys an
-empty value (\`key=\`) means, as there, that the key is not given; of ours it is an error.
+this version cannot yet make sure who a peer is, and so refuses to start with any other address. Of databases it takes
+PostgreSQL alone, and refuses every other by its name. Of the toolkit's keys an empty value (\`key=\`) means, as there,
+that the key is not given; of ours it is an error.
 
 ## Sources
 
@@ -48,6 +63,27 @@ to it. Both in one source contradict each other. Of two sources the stronger win
 
 Relative paths are relative to the current directory, that in which the gateway is started, and not to the configuration
 file.
+
+## The PostgreSQL store
+
+\`dataSnapshotJdbcUrl\` puts what the peers replicate to this gateway into a PostgreSQL database; its own snapshots stay in
+\`stateDirectory\`. The URL is that of pgjdbc (\`jdbc:postgresql://HOST:PORT/DATABASE\`, \`jdbc:postgresql:DATABASE\`) or of psql
+(\`postgresql://USER:PASSWORD@HOST:PORT/DATABASE\`, \`postgres://…\`). The port is 5432 and the database has the name of the
+user unless it is said. In a name or a password \`%\` is written \`%25\`, \`/\` \`%2F\`, \`?\` \`%3F\`, \`#\` \`%23\`, \`@\` \`%40\` and \`:\`
+\`%3A\`; in a parameter of a JDBC URL \`+\` is a blank. Wherever the URL is shown, its password is \`***\`.
+
+| parameter | meaning |
+|---|---|
+| \`user\`, \`password\` | as before the \`@\`, and as \`dataSnapshotJdbcUser\` and \`dataSnapshotJdbcPassword\`; two that differ are a problem |
+| \`host\`, \`port\`, \`dbname\` | instead of those before the \`?\`; \`host=/run/postgresql\` is the folder of a Unix socket |
+| \`sslmode\` | \`disable\`, \`allow\`, \`prefer\`, \`require\`, \`verify-ca\` or \`verify-full\`. Not said: \`disable\` where every host is this machine, else \`prefer\` with a warning |
+| \`ssl=true\` | \`sslmode=verify-full\`, as with pgjdbc |
+| \`sslrootcert\` | a PEM file with the authorities that the server's certificate must come from, or \`system\` for those that Node.js trusts (with \`NODE_EXTRA_CA_CERTS\`). \`verify-ca\` and \`verify-full\` need it; \`require\` with a file is \`verify-ca\` |
+| \`sslcert\`, \`sslkey\` | PEM files of our own certificate and its key |
+| \`currentSchema\` | the schema of \`dataSnapshotTableName\` when that has none |
+
+What else pgjdbc and psql know, such as \`ApplicationName\` and \`loginTimeout\`, is accepted with a notice that it has no
+effect; a parameter that nobody knows is a problem. A database that is away does not keep the gateway from starting.
 
 ## What is checked
 

@@ -27,9 +27,24 @@ export function explainRows(settings: Settings, peers: readonly ConfiguredPeer[]
   });
 }
 
+/** A secret that was read from a file: how its key was written, and the path. */
+export interface SecretFile {
+  readonly key: string;
+  readonly path: string;
+}
+
+export function secretFilesOf(settings: Settings): SecretFile[] {
+  return OPTION_KEYS.flatMap((key) => {
+    const { given } = settings.setting(key);
+    const isFile = optionOf(key).isSecret === true && given !== null && given.key === `${key}File`;
+    return isFile ? [{ key: given.written, path: given.value }] : [];
+  });
+}
+
 /** The defaults that depend on other keys. */
 function derived(key: OptionKey, settings: Settings): string | null {
-  if (key === 'dataSnapshotStorageDirectory') return heldDirectoryOf(settings.get('stateDirectory') ?? '');
+  if (key === 'dataSnapshotStorageDirectory' && !settings.isGiven('dataSnapshotJdbcUrl'))
+    return heldDirectoryOf(settings.get('stateDirectory') ?? '');
   return key === 'crossDCHttpHost' ? PEER_HOST_DEFAULT : null;
 }
 

@@ -2,6 +2,8 @@ import * as v from 'valibot';
 import { SECOND_MS } from '../units.ts';
 import { parseHost, parseMachine, type Machine } from './addresses.ts';
 import { cronProblem } from './cron.ts';
+import { parseKeyColumn, parseTableName } from './database-names.ts';
+import { parseDatabaseUrl, shownDatabaseUrl, type DatabaseUrl } from './database-url.ts';
 import { hasControl } from './parser.ts';
 import { Secret } from './secret.ts';
 
@@ -10,6 +12,8 @@ export interface Kind<T> {
   /** What a right value is, for people: "a number of seconds, at least 0.05". */
   readonly name: string;
   readonly schema: v.GenericSchema<string, T>;
+  /** Where a value may have a secret in it: how it is shown when it is right. One that is wrong is not shown. */
+  readonly shown?: (text: string) => string;
 }
 
 /** A day and a week bound what is meant to be waited for; a longer wait is a slip of the keyboard. */
@@ -164,6 +168,27 @@ export const token = ruled('a text without blanks', (text) =>
     ? new Secret(text)
     : new Error('must be 1 to 4096 visible ASCII characters without blanks'),
 );
+
+/** A password has no form that could be asked for, but a file that is something else altogether is none. */
+export const password = ruled('a text of at most 1000 characters', (text) =>
+  text !== '' && text.length <= 1000 && !text.includes('\0')
+    ? new Secret(text)
+    : new Error('must be a text of 1 to 1000 characters'),
+);
+
+export const databaseUser = ruled('the name of a user', (text) =>
+  text !== '' && Buffer.byteLength(text) <= 63 && text.isWellFormed() && !hasControl(text)
+    ? text
+    : new Error('must be the name of a user, 1 to 63 bytes without control characters'),
+);
+
+export const databaseUrl: Kind<DatabaseUrl> = {
+  ...ruled('jdbc:postgresql://HOST:PORT/DATABASE', parseDatabaseUrl),
+  shown: shownDatabaseUrl,
+};
+
+export const tableName = ruled('NAME or SCHEMA.NAME', parseTableName);
+export const keyColumn = ruled('the name of a column', parseKeyColumn);
 
 /** Of a key that this version does not have, nothing is known but that it is a text. */
 export const anyText: Kind<string> = { name: 'text', schema: v.string() };

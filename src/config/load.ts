@@ -1,6 +1,7 @@
 import { warningsOf, noticesOf } from './advice.ts';
 import { buildConfig, type Config } from './config.ts';
-import { explainRows, type ExplainRow } from './explain.ts';
+import { configureDatabase } from './database.ts';
+import { explainRows, secretFilesOf, type ExplainRow, type SecretFile } from './explain.ts';
 import { gather, type ConfigSources } from './gather.ts';
 import { configurePeers } from './peers.ts';
 import { RANK, remarkLines, type Place } from './problem.ts';
@@ -17,6 +18,8 @@ export type LoadedConfig =
       /** What is worth saying once at the start and is no fault. */
       readonly notices: readonly string[];
       readonly explain: readonly ExplainRow[];
+      /** Each secret that was read from a file of its own. */
+      readonly secretFiles: readonly SecretFile[];
     }
   | { readonly ok: false; readonly problems: readonly string[]; readonly warnings: readonly string[] };
 
@@ -34,6 +37,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const gathered = gather(sources, readFile);
   const { settings, ...resolved } = resolve(gathered.given, readFile, fallback);
   const { peers, ...aboutPeers } = configurePeers(settings, fallback);
+  const { database, ...aboutDatabase } = configureDatabase(settings, readFile, fallback);
   // Of a file that could not be read nobody knows which keys it gives.
   const isPartial = gathered.problems.some(({ place }) => place.line === null && place.rank >= RANK.dotenv);
   const problems = [
@@ -41,20 +45,23 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     ...resolved.problems,
     ...(isPartial ? [] : resolved.missing),
     ...aboutPeers.problems,
+    ...aboutDatabase.problems,
     ...contradictions(settings, fallback),
   ];
   const warnings = remarkLines([
     ...gathered.warnings,
     ...resolved.warnings,
     ...aboutPeers.warnings,
+    ...aboutDatabase.warnings,
     ...warningsOf(settings, fallback),
   ]);
   if (problems.length > 0) return { ok: false, problems: remarkLines(problems), warnings };
   return {
     ok: true,
-    config: buildConfig(settings, peers),
+    config: buildConfig(settings, peers, database),
     warnings,
-    notices: remarkLines(noticesOf(settings)),
+    notices: remarkLines([...noticesOf(settings), ...aboutDatabase.notices]),
     explain: explainRows(settings, peers),
+    secretFiles: secretFilesOf(settings),
   };
 }

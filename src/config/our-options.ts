@@ -4,6 +4,9 @@ import type { Option } from './option.ts';
 const ours = { group: 'ours', availableFrom: 'now', unit: null } as const;
 const later = { group: 'ours', availableFrom: 'later', unit: null } as const;
 
+/** 28 years, as with the exchange of snapshots: what is written to switch something off that has an interval. */
+const SCRUB_OFF_FROM_SECONDS = 888_888_888;
+
 /** Our own keys (interface §2.2), but for those of hooks and of trust between peers. */
 export const OUR_OPTIONS = {
   applicationName: {
@@ -110,6 +113,42 @@ export const OUR_OPTIONS = {
       meaning: 'How many older versions are kept of each origin, beside the newest.',
       raising: 'More to fall back on when a snapshot is damaged or bad; more room on the disk.',
       lowering: 'Less room on the disk; with 0 there is nothing to fall back on.',
+    },
+  },
+  snapshotScrubInterval: {
+    ...ours,
+    kind: kinds.interval(1, SCRUB_OFF_FROM_SECONDS),
+    default: '86400',
+    unit: 'seconds',
+    doc: {
+      meaning:
+        'How long from the beginning of one round to the next, in which everything that is stored is read and compared with its digests, at no more than 32 MiB a second. What is damaged is set aside and reported, and the peer is asked for a good copy. 888888888 or more switches it off.',
+      raising: 'Less reading; a version that rots on the disk is found later, perhaps only when it is needed.',
+      lowering: 'Damage is found while the peer still has a good copy; more reading.',
+    },
+  },
+  snapshotArchiveMaxAge: {
+    ...ours,
+    kind: kinds.interval(0, SCRUB_OFF_FROM_SECONDS),
+    default: '2592000',
+    unit: 'seconds',
+    doc: {
+      meaning:
+        'How long versions that were set aside, quarantined or found damaged are kept for a person to look at, in each store. The last good version of an origin is never deleted for its age. 888888888 or more: as long as snapshotArchiveMaxBytes lets them.',
+      raising: 'More time to look into an accident, or to bring back what was set aside; more room on the disk.',
+      lowering: 'Less room on the disk; with 0 they go at once.',
+    },
+  },
+  snapshotArchiveMaxBytes: {
+    ...ours,
+    kind: kinds.integer(0, 2 ** 50),
+    default: '10737418240',
+    unit: 'bytes',
+    doc: {
+      meaning:
+        'How many bytes of such versions each store keeps; the oldest go first. The last good version of an origin is never deleted for this.',
+      raising: 'More to look into and to bring back; more room on the disk.',
+      lowering: 'Less room on the disk.',
     },
   },
   dataSnapshotSchedule: {

@@ -50,7 +50,7 @@ function recognise(all: readonly Given[]): { candidates: Candidate[]; problems: 
     }
     if (isUnset(given, reference)) continue;
     const isLater = optionOf(reference.option).availableFrom === 'later';
-    if (isLater) problems.push(remark(given, laterMessage(given, reference)));
+    if (isLater) problems.push(remark(given, 'is not built yet in this version; remove it'));
     else candidates.push({ ...reference, given });
   }
   return { candidates, problems: [...problems, ...bothWays(candidates)] };
@@ -109,6 +109,7 @@ function strongestOf(candidates: readonly Candidate[]): Candidate[] {
 function check({ given, option: key, isFile }: Candidate, readFile: ReadFile, problems: Remark[]): Setting {
   const option = optionOf(key);
   const isSecret = option.isSecret === true;
+  const { shown } = option.kind;
   let text = given.value;
   if (text === '') {
     problems.push(
@@ -125,12 +126,13 @@ function check({ given, option: key, isFile }: Candidate, readFile: ReadFile, pr
     text = outcome.text.replace(/(\r?\n)+$/, '');
   }
   const result = v.safeParse(option.kind.schema, text);
-  if (result.success) return { given, text: isSecret ? MASK : text, value: result.output };
+  if (result.success) return { given, text: isSecret ? MASK : (shown?.(text) ?? text), value: result.output };
   const [issue] = result.issues;
   const subject = isFile ? `the text in ${quoted(given.value)} ` : '';
-  const shown = isSecret ? '' : `; it is ${quoted(withoutPassword(text))}${hintFor(given)}`;
-  problems.push(remark(given, `${subject}${issue.message}${shown}`));
-  return { given, text: isSecret ? MASK : text };
+  const isHidden = isSecret || shown !== undefined;
+  const repeated = isHidden ? '' : `; it is ${quoted(withoutPassword(text))}${hintFor(given)}`;
+  problems.push(remark(given, `${subject}${issue.message}${repeated}`));
+  return { given, text: isHidden ? MASK : text };
 }
 
 /** A URL's user and password are no business of a log. */
@@ -157,14 +159,4 @@ function unknownMessage(key: string): string {
   if (dot > 0 && parseKey(key.slice(0, dot)) !== null) return `${message}; ${key.slice(0, dot)} takes no suffix`;
   const near = nearest(dot > 0 ? key.slice(0, dot) : key, KNOWN_NAMES);
   return near === null ? message : `${message}; did you mean ${near}?`;
-}
-
-function laterMessage({ value }: Given, { option, isFile }: Reference): string {
-  const message = 'is not built yet in this version; remove it';
-  if (option !== 'dataSnapshotJdbcUrl' || isFile) return message;
-  const [, name = ''] = /^(?:jdbc:)?([A-Za-z0-9+.-]{1,40}):/.exec(value) ?? [];
-  if (['postgresql', 'postgres'].includes(name.toLowerCase())) return `the PostgreSQL store ${message}`;
-  return name === ''
-    ? 'must be a jdbc:postgresql:// URL, and that store is not built yet in this version; remove it'
-    : `the database ${quoted(name)} is not supported; only PostgreSQL will be, and that store ${message}`;
 }

@@ -122,7 +122,8 @@ function healthProblems(settings: Settings, fallback: Place): Remark[] {
 function folderProblems(settings: Settings, fallback: Place): Remark[] {
   const state = settings.get('stateDirectory');
   const held = settings.get('dataSnapshotStorageDirectory');
-  if (state === undefined || held === undefined) return [];
+  // With a database nothing is held in that folder.
+  if (state === undefined || held === undefined || settings.isGiven('dataSnapshotJdbcUrl')) return [];
   // Empty when they are one folder; a way down when the state folder lies in the other.
   const way = relative(held, state);
   const isAround = way !== '..' && !way.startsWith('../');

@@ -7,7 +7,6 @@ const SNAPSHOTS_OFF_FROM_SECONDS = 888_888_888;
 const SHORTEST_INTERVAL_SECONDS = 0.05;
 
 const toolkit = { group: 'toolkit', availableFrom: 'now', unit: null } as const;
-const later = { group: 'toolkit', availableFrom: 'later', unit: null } as const;
 
 /** The keys of the IBM Streams crossdc-failover toolkit (interface §2.1), in the order of its own sample file. */
 export const TOOLKIT_OPTIONS = {
@@ -64,22 +63,25 @@ export const TOOLKIT_OPTIONS = {
     doc: { meaning: 'The folder in which the file store keeps what the peers replicated to this gateway.' },
   },
   dataSnapshotJdbcUrl: {
-    ...later,
-    kind: kinds.anyText,
+    ...toolkit,
+    kind: kinds.databaseUrl,
     default: null,
-    example: 'jdbc:postgresql://127.0.0.1:5432/crossdc',
-    doc: { meaning: 'Selects the PostgreSQL store. Any other database is refused by its name.' },
+    example: 'jdbc:postgresql://127.0.0.1:5432/crossdc?user=crossdc',
+    doc: {
+      meaning:
+        'Selects the PostgreSQL store for what the peers replicated to this gateway: jdbc:postgresql://…, postgresql://… or postgres://…; any other database is refused by its name. Several hosts, separated by commas, are tried in their order. User and password may stand in it, sslmode and sslrootcert say how the server is made sure of, and a Unix socket is host=/folder. It is shown with *** for its password.',
+    },
   },
   dataSnapshotJdbcUser: {
-    ...later,
-    kind: kinds.anyText,
+    ...toolkit,
+    kind: kinds.databaseUser,
     default: null,
     example: 'crossdc',
     doc: { meaning: 'The user for the PostgreSQL store, unless the URL has it.' },
   },
   dataSnapshotJdbcPassword: {
-    ...later,
-    kind: kinds.anySecret,
+    ...toolkit,
+    kind: kinds.password,
     default: null,
     isSecret: true,
     example: 'secret',
@@ -102,16 +104,19 @@ export const TOOLKIT_OPTIONS = {
     doc: { meaning: 'Accepted and ignored, with one notice at start: this program needs no JDBC driver.' },
   },
   dataSnapshotTableName: {
-    ...later,
-    kind: kinds.anyText,
+    ...toolkit,
+    kind: kinds.tableName,
     default: 'crossdc_snapshot',
-    doc: { meaning: 'The table of the PostgreSQL store; may be schema.table.' },
+    doc: {
+      meaning:
+        "The table of the PostgreSQL store, taken exactly as it is written, capitals too; may be schema.table. It and the tables beside it, whose names begin with its own, are made at the start. A table of the toolkit's own is refused.",
+    },
   },
   dataSnapshotPrimaryKeyColumnName: {
-    ...later,
-    kind: kinds.anyText,
+    ...toolkit,
+    kind: kinds.keyColumn,
     default: 'id',
-    doc: { meaning: "The primary key's column in the table of the PostgreSQL store." },
+    doc: { meaning: "The primary key's column in the table of the PostgreSQL store, taken exactly as it is written." },
   },
   crossDCInitDelay: {
     ...toolkit,

@@ -115,3 +115,8 @@ export function byName(a: { readonly key: SnapshotKey }, b: { readonly key: Snap
   const right = keyText(b.key);
   return left < right ? -1 : left > right ? 1 : 0;
 }
+
+/** By name, and the newest version of each first. */
+export function newestFirst(a: StoredSnapshot, b: StoredSnapshot): number {
+  return byName(a, b) || b.version - a.version;
+}

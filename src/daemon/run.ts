@@ -78,7 +78,12 @@ async function serve(
     source: () => gateway?.telemetrySource ?? null,
     version,
   });
-  const world = await openWorld(config, { clock, log, telemetry, closing });
+  const fatal: GatewayError[] = [];
+  const onHeldByOther = (error: GatewayError): void => {
+    fatal.push(error);
+    gateway?.shutDown('stop');
+  };
+  const world = await openWorld(config, { clock, log, telemetry, closing, onHeldByOther });
   const running = await assembleGateway(world, settingsOf(config, version));
   gateway = running;
   closing.add('services', () => running.stop());
@@ -104,5 +109,7 @@ async function serve(
   });
   running.start(listeningSince);
   log.info({ version, dataCenter: config.dataCenter, pid: process.pid }, 'the gateway runs');
+  if (fatal.length > 0) running.shutDown('stop');
   await running.shutDownDone;
+  for (const error of fatal) throw error;
 }

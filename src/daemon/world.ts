@@ -1,17 +1,17 @@
-import { mkdir } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import type { Disk } from '../adapters/file/disk.ts';
 import { FileEventLog } from '../adapters/file/event-log.ts';
+import { FolderLock } from '../adapters/file/folder-lock.ts';
 import { FileRecords } from '../adapters/file/records.ts';
 import { FileSnapshotStore } from '../adapters/file/snapshot-store.ts';
 import type { Damage } from '../adapters/file/snapshot-repair.ts';
-import { StateLock } from '../adapters/file/state-lock.ts';
 import { HttpPeerTransport } from '../adapters/peer-http/transport.ts';
 import { CronSchedule } from '../adapters/system/cron-schedule.ts';
 import { HttpEventSink } from '../adapters/system/http-event-sink.ts';
 import { HttpHealthProbe } from '../adapters/system/http-health-probe.ts';
 import { ShellCommandRunner } from '../adapters/system/shell-command-runner.ts';
 import type { Config } from '../config/config.ts';
-import { GatewayError, messageOf } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';
@@ -19,51 +19,55 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import type { World } from '../services/assemble.ts';
 import { FoundDamage } from '../services/found-damage.ts';
 import type { Closing } from './closing.ts';
+import { openDatabaseStore } from './held-store.ts';
+
+interface WorldParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly telemetry: Telemetry;
+  readonly closing: Closing;
+  /** A disk that took no lock had hidden that another gateway has one of our folders: this one must end. */
+  readonly onHeldByOther: (error: GatewayError) => void;
+}
 
 /**
  * Opens the real world: the lock on the state folder first, so that nothing of it is touched while another process has it.
  *
- * @throws GatewayError `state-locked`, `store-full`, `store-unavailable`; Error when the state folder cannot be made
+ * A disk that is full or may only be read is no reason to refuse: heartbeats need none, and the stores say what they
+ * lack. The start ends where going on could do harm or a person has to mend something.
+ *
+ * @throws GatewayError `state-locked`, `store-full`, `store-unavailable`, `store-foreign`; the message names the key
  */
-export async function openWorld(
-  config: Config,
-  parts: { readonly clock: Clock; readonly log: Log; readonly telemetry: Telemetry; readonly closing: Closing },
-): Promise<World> {
+export async function openWorld(config: Config, parts: WorldParts): Promise<World> {
   const { clock, log, telemetry, closing } = parts;
-  await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw new Error(`stateDirectory: the folder cannot be made: ${messageOf(error)}`, { cause: error });
-  });
-  const lock = await StateLock.acquire(config.stateDirectory);
-  closing.add('state lock', () => lock.release());
-  if (isOutside(config.heldDirectory, config.stateDirectory)) {
-    const heldLock = await lockHeld(config.heldDirectory);
-    closing.add('held lock', () => heldLock.release());
-  }
-
+  const state: Place = { key: 'stateDirectory', folder: config.stateDirectory };
+  const { disk } = await lockFolder(state, state.folder, parts);
   const foundDamage = new FoundDamage();
-  const openStore = async (name: string, root: string): Promise<SnapshotStore> => {
-    let isOpening = true;
-    const onDamage = ({ snapshot, reason }: Damage): void => {
-      // Later damage is found by a reader, who says it.
-      if (isOpening && snapshot !== null) {
-        foundDamage.add({ store: name, key: snapshot.key, version: snapshot.version, reason });
-      }
-    };
-    const store = await FileSnapshotStore.open({ root, name, log, wallMs: () => clock.wallMs(), onDamage });
-    isOpening = false;
+  const openFolder = async (name: string, place: Place, on: Disk): Promise<SnapshotStore> => {
+    const store = await openFileStore(name, place, { clock, log, foundDamage, disk: on });
     closing.add(`store ${name}`, () => store.close());
-    const foreign = store.foreign();
-    if (foreign.length > 0)
-      log.warn({ store: name, names: foreign.slice(0, 20) }, 'the store has what is not ours; it is left alone');
     return store;
   };
-  const stores = {
-    outgoing: await openStore('outgoing', join(config.stateDirectory, 'outgoing')),
-    held: await openStore('held', config.heldDirectory),
-    returned: await openStore('returned', join(config.stateDirectory, 'returned')),
+  const below = (name: string): Place => ({ ...state, folder: join(state.folder, name) });
+  const openHeld = async (): Promise<SnapshotStore> => {
+    if (config.database !== null) {
+      const { dataCenter, database } = config;
+      const store = await openDatabaseStore(database, { clock, log, foundDamage, dataCenter });
+      closing.add('store held', () => store.close());
+      return store;
+    }
+    const place: Place = { key: 'dataSnapshotStorageDirectory', folder: config.heldDirectory };
+    if (!isOutside(place.folder, state.folder)) return openFolder('held', place, disk);
+    const lock = await lockFolder(place, join(place.folder, '.lock'), parts);
+    return openFolder('held', place, lock.disk);
   };
-  const records = await FileRecords.open({ root: join(config.stateDirectory, 'records'), log });
-  const eventLog = await FileEventLog.open({ root: config.stateDirectory, log });
+  const stores = {
+    outgoing: await openFolder('outgoing', below('outgoing'), disk),
+    held: await openHeld(),
+    returned: await openFolder('returned', below('returned'), disk),
+  };
+  const records = await at(state, () => FileRecords.open({ root: join(state.folder, 'records'), log, disk }));
+  const eventLog = await at(state, () => FileEventLog.open({ root: state.folder, log, disk }));
   closing.add('event log', () => eventLog.close());
 
   const { connectionTimeoutMs, readTimeoutMs, snapshotSchedule, appWebhookUrl, appHealthUrl } = config;
@@ -95,17 +99,56 @@ function isOutside(folder: string, other: string): boolean {
   return way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way);
 }
 
+/** A folder, and the key that says where it is. */
+interface Place {
+  readonly key: 'stateDirectory' | 'dataSnapshotStorageDirectory';
+  readonly folder: string;
+}
+
 /** Two gateways in one store would tidy up after each other; configuration files that were copied often share the folder. */
-async function lockHeld(folder: string): Promise<StateLock> {
-  try {
-    return await StateLock.acquire(join(folder, '.lock'));
-  } catch (error) {
-    if (!(error instanceof GatewayError) || error.code !== 'state-locked') throw error;
-    const { facts } = error;
-    throw new GatewayError(
-      'state-locked',
-      `dataSnapshotStorageDirectory: ${folder} is in use by another gateway (process ${typeof facts['pid'] === 'number' ? facts['pid'] : 'unknown'}); give each its own.`,
-      { facts, cause: error },
+async function lockFolder(
+  place: Place,
+  folder: string,
+  { log, closing, onHeldByOther }: WorldParts,
+): Promise<FolderLock> {
+  const lock = await at(place, () => FolderLock.take(folder));
+  lock.onHeldByOther = onHeldByOther;
+  closing.add(`lock of ${place.key}`, () => lock.release());
+  if (lock.problem !== null) {
+    log.error(
+      { key: place.key, folder: place.folder, problem: lock.problem.message },
+      'the folder cannot be locked now; it is only read until it can be',
     );
+  }
+  return lock;
+}
+
+async function openFileStore(
+  name: string,
+  place: Place,
+  parts: { readonly clock: Clock; readonly log: Log; readonly foundDamage: FoundDamage; readonly disk: Disk },
+): Promise<SnapshotStore> {
+  const { clock, log, foundDamage, disk } = parts;
+  let isOpening = true;
+  const onDamage = ({ version, reason }: Damage): void => {
+    // Later damage is found by a reader, who says it.
+    if (isOpening && version !== null) foundDamage.add({ store: name, ...version, reason });
+  };
+  const store = await at(place, () =>
+    FileSnapshotStore.open({ root: place.folder, name, log, wallMs: () => clock.wallMs(), onDamage, disk }),
+  );
+  isOpening = false;
+  return store;
+}
+
+/** What cannot be opened is said with the key and the folder, and why. */
+async function at<T>({ key, folder }: Place, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    const { problem } = error.facts;
+    const reason = typeof problem === 'string' ? `${error.message} ${problem}` : error.message;
+    throw new GatewayError(error.code, `${key}: ${folder}: ${reason}`, { facts: error.facts, cause: error });
   }
 }

@@ -1,8 +1,8 @@
 import type { Telemetry } from '../ports/telemetry.ts';
 import { amount, bounded, knownCounter, OTHER, peerCounter, peerGauge, type FamilyContext } from './family.ts';
 
-/** The stores that verify what they hand out. */
-const STORES = ['outgoing', 'held', 'returned'];
+/** The stores of snapshots. */
+export const STORES = ['outgoing', 'held', 'returned'];
 
 type Held = Pick<Telemetry, 'snapshotReceived' | 'snapshotRejected' | 'verificationFailed'>;
 

@@ -12,6 +12,8 @@ export class Scrape {
   readonly #source: () => TelemetrySource | null;
   #peers: readonly ScrapedPeer[] = [];
   #deliveriesOpen = 0;
+  #scrubCompletedMs: number | null = null;
+  #archives: ReturnType<TelemetrySource['archives']> = [];
 
   /** @param source null while the gateway is not built yet: then there are no peers and nothing is open */
   constructor(source: () => TelemetrySource | null) {
@@ -22,6 +24,8 @@ export class Scrape {
     const source = this.#source();
     this.#peers = source?.peers() ?? [];
     this.#deliveriesOpen = source?.deliveriesOpen() ?? 0;
+    this.#scrubCompletedMs = source?.scrubCompletedMs() ?? null;
+    this.#archives = source?.archives() ?? [];
   }
 
   get peers(): readonly ScrapedPeer[] {
@@ -30,5 +34,13 @@ export class Scrape {
 
   get deliveriesOpen(): number {
     return this.#deliveriesOpen;
+  }
+
+  get scrubCompletedMs(): number | null {
+    return this.#scrubCompletedMs;
+  }
+
+  get archives(): ReturnType<TelemetrySource['archives']> {
+    return this.#archives;
   }
 }

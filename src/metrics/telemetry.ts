@@ -9,6 +9,7 @@ import { peerRequestMetrics } from './peer-requests.ts';
 import { peerMetrics } from './peers.ts';
 import { processMetrics } from './process.ts';
 import { Scrape } from './scrape.ts';
+import { storeMetrics } from './stores.ts';
 import { snapshotMetrics } from './snapshots.ts';
 
 export interface TelemetryOptions {
@@ -36,6 +37,7 @@ export function createTelemetry({ registry, source, version }: TelemetryOptions)
     ...peerMetrics(context),
     ...snapshotMetrics(context),
     ...heldMetrics(context),
+    ...storeMetrics(context),
     ...handOverMetrics(context),
     ...peerRequestMetrics(context),
     ...gatewayMetrics(context, version),

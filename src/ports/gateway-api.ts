@@ -2,7 +2,7 @@ import type { Delivery } from '../core/delivery.ts';
 import type { GatewayEvent } from '../core/events.ts';
 import type { ApplicationStatus, PeerState } from '../core/peer-state.ts';
 import type { ListedSnapshot, StoredSnapshot } from '../core/snapshot.ts';
-import type { SnapshotReader } from './snapshot-store.ts';
+import type { DamagedContent, SnapshotReader } from './snapshot-store.ts';
 
 /** Times are RFC 3339 UTC, durations seconds unless the name says otherwise: these objects are the JSON of interface §3 and §4. */
 export interface PeerView {
@@ -54,8 +54,39 @@ export interface HeldView extends ListedSnapshot {
   /** live, set-aside, quarantined or lost; and for a live one whether it is withdrawn or was delivered. */
   readonly state: 'held' | 'delivered' | 'withdrawn' | 'set-aside' | 'quarantined' | 'lost';
   readonly storedAt: string;
+  /** Since when it is where it is, and why; null for one that never was elsewhere. */
+  readonly placedAt: string;
+  readonly reason: string | null;
   /** Path and query on the local API. */
   readonly href: string;
+}
+
+/** One version of our own snapshots: among those that our application posted, or those that a peer gave back. */
+export interface OwnVersionView extends ListedSnapshot {
+  readonly store: 'outgoing' | 'returned';
+  /** Who gave it to us: our own name, or the peer's that returned it. */
+  readonly dataCenter: string;
+  readonly state: 'live' | 'delivered' | 'withdrawn' | 'set-aside' | 'quarantined' | 'lost';
+  readonly storedAt: string;
+  readonly placedAt: string;
+  readonly reason: string | null;
+}
+
+/** Damaged content that a store keeps for a person to look at. */
+export interface DamagedView extends DamagedContent {
+  readonly store: string;
+}
+
+/** The verification of everything that is stored: the round under way, else the last one. */
+export interface ScrubView {
+  /** off: `snapshotScrubInterval` says so; waiting: a store is away. */
+  readonly state: 'off' | 'idle' | 'running' | 'waiting';
+  readonly startedAt: string | null;
+  /** When the last round ended that went through everything. */
+  readonly completedAt: string | null;
+  readonly verified: number;
+  readonly bytes: number;
+  readonly damaged: number;
 }
 
 export interface StatusView {
@@ -74,6 +105,7 @@ export interface StatusView {
   };
   readonly deliveries: { readonly open: number };
   readonly store: { readonly kind: string; readonly ok: boolean };
+  readonly scrub: ScrubView;
   /** Pauses of this gateway itself (a stopped process, a blocked loop), which no peer is blamed for. */
   readonly ownPauses: { readonly count: number; readonly longestSeconds: number; readonly lastAt: string | null };
   readonly failoverCommand: { readonly state: 'none' | 'idle' | 'running' | 'retrying' | 'gave-up' };
@@ -130,6 +162,10 @@ export interface GatewayApi {
   /** Resolves when every peer that is up, and at least one, has this version or a newer one. @throws not-in-time */
   awaitReplicated(snapshot: OutgoingView, timeoutMs: number, signal: AbortSignal): Promise<OutgoingView>;
   outgoing(workload?: string): readonly OutgoingView[];
+  /** Every version of our own that is stored, wherever it is; newest first within each origin. */
+  ownVersions(workload?: string): readonly OwnVersionView[];
+  /** What every store keeps of damaged content, the oldest first. @throws store-unavailable */
+  damaged(): Promise<readonly DamagedView[]>;
   /** The newest own version that can be offered; a damaged one is set aside and the one before is tried. @throws not-found */
   openOutgoing(origin: string, workload?: string): Promise<SnapshotReader>;
 
@@ -175,4 +211,10 @@ export function heldState(row: StoredSnapshot): HeldView['state'] {
   if (row.place !== 'live') return row.place;
   if (row.withdrawn) return 'withdrawn';
   return row.deliveredBy === null ? 'held' : 'delivered';
+}
+
+/** The same of one of our own, which nobody holds for anybody. */
+export function ownState(row: StoredSnapshot): OwnVersionView['state'] {
+  const state = heldState(row);
+  return state === 'held' ? 'live' : state;
 }

@@ -16,7 +16,7 @@ export interface PeerInbox {
    */
   receiveSnapshot(envelope: SnapshotEnvelope, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   /** @throws GatewayError `wrong-data-center` */
-  inventory(dataCenter: string): readonly PeerRow[];
+  inventory(dataCenter: string, from?: string): readonly PeerRow[];
   /** Counts what the listener refused by itself (undecodable, too large, wrong protocol). */
   rejected(reason: string, detail: string, from: string): void;
 }

@@ -26,6 +26,12 @@ export interface GatewaySettings {
   readonly parallelTransfers: number;
   readonly snapshotMaxBytes: number;
   readonly snapshotHistory: number;
+  /** From the beginning of one verification of everything that is stored to that of the next. Infinity: switched off. */
+  readonly scrubIntervalMs: number;
+  /** How long set-aside, quarantined and damaged versions are kept. Infinity: for ever, as far as the bytes allow. */
+  readonly archiveMaxAgeMs: number;
+  /** How many bytes of them each store keeps; the oldest go first. */
+  readonly archiveMaxBytes: number;
   readonly requestTimeoutMs: number;
   /** Where a command on this machine finds the local API; null when the system chooses its port. */
   readonly localApiUrl: string | null;

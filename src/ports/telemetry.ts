@@ -18,6 +18,11 @@ export interface Telemetry {
   snapshotReceived(peer: string, bytes: number): void;
   verificationFailed(store: string): void;
   snapshotRejected(peer: string): void;
+  /** A stored version was read whole by the verification in the background, and is good. */
+  scrubVerified(bytes: number): void;
+  scrubDamaged(): void;
+  /** Something that was set aside, quarantined, lost or damaged was deleted to keep a store within its bounds. */
+  archiveRemoved(store: string): void;
   deliveryCreated(reason: string): void;
   commandRun(outcome: string): void;
   requestRejected(reason: string): void;
@@ -42,4 +47,8 @@ export interface TelemetrySource {
     readonly incarnations: number;
   }[];
   deliveriesOpen(): number;
+  /** When the last verification of everything that is stored was completed; null before the first. */
+  scrubCompletedMs(): number | null;
+  /** What each store keeps and offers to nobody. */
+  archives(): readonly { readonly store: string; readonly bytes: number }[];
 }

@@ -2,11 +2,13 @@ import type { Delivery } from '../core/delivery.ts';
 import { GatewayError } from '../errors.ts';
 import type {
   ChecksView,
+  DamagedView,
   EventFeed,
   GatewayApi,
   HeldView,
   NewSnapshot,
   OutgoingView,
+  OwnVersionView,
   PeerView,
   StatusView,
 } from '../ports/gateway-api.ts';
@@ -25,6 +27,7 @@ import type { ReturnSender } from './return-sender.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { SnapshotRequests } from './snapshot-requests.ts';
 import type { StoreWatch } from './store-watch.ts';
+import { damagedContents, ownVersions } from './stored-views.ts';
 import type { Views } from './views.ts';
 import { bounded } from './wake.ts';
 
@@ -122,6 +125,14 @@ export class Api implements GatewayApi {
       .newest()
       .filter((row) => workload === undefined || row.key.workload === workload)
       .map((row) => own.view(row));
+  }
+
+  ownVersions(workload?: string): readonly OwnVersionView[] {
+    return ownVersions(this.#parts.stores, workload);
+  }
+
+  damaged(): Promise<readonly DamagedView[]> {
+    return damagedContents(this.#parts.stores);
   }
 
   openOutgoing(origin: string, workload?: string): Promise<SnapshotReader> {

@@ -1,3 +1,4 @@
+import type { SnapshotKey } from '../core/snapshot.ts';
 import { messageOf } from '../errors.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
@@ -22,9 +23,11 @@ import type { FoundDamage } from './found-damage.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { HeldSnapshots } from './held-snapshots.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { Identity } from './identity.ts';
 import { Inbox } from './inbox.ts';
 import { OwnSnapshots } from './own-snapshots.ts';
+import { Patience } from './patience.ts';
 import type { Peer } from './peer.ts';
 import { PeerContact } from './peer-contact.ts';
 import { PeerDirectory } from './peer-directory.ts';
@@ -32,6 +35,7 @@ import { PeerRecords } from './peer-records.ts';
 import { ReturnSender } from './return-sender.ts';
 import { ReturnedSnapshots } from './returned-snapshots.ts';
 import { RULES, type Rules } from './rules.ts';
+import { Scrub } from './scrub.ts';
 import { Shipper } from './shipper.ts';
 import { Shutdown, type ShutdownKind } from './shutdown.ts';
 import { SnapshotRequests } from './snapshot-requests.ts';
@@ -89,6 +93,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     telemetry,
     rules: world.rules ?? RULES,
     tasks: new Tasks(log),
+    patience: new Patience(clock),
   };
   const { outgoing, held: heldStore, returned: returnedStore } = stores;
   const named = [
@@ -133,7 +138,39 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
   }
   const contact = new PeerContact(context, { shippers, returns, requests });
   const shutdown = new Shutdown(context, { events, heartbeats, requests, own, peers });
-  const views = new Views(context, { peers, identity, monitor, own, held, deliveries, health, command, watch });
+  const scrub = new Scrub(context, { stores: named, damage, watch, records });
+  const isPinned = (key: SnapshotKey, version: number): boolean => deliveries.isPinned(key, version);
+  const housekeeping = new Housekeeping(context, {
+    watch,
+    stores: [
+      {
+        name: 'outgoing',
+        store: outgoing,
+        history: settings.snapshotHistory,
+        isNeeded: (key, version) => own.isSending(key, version),
+      },
+      {
+        name: 'held',
+        store: heldStore,
+        history: settings.snapshotHistory,
+        isNeeded: (key, version) => isPinned(key, version) || peers.all.some((peer) => peer.isReturning(key, version)),
+      },
+      { name: 'returned', store: returnedStore, history: 0, isNeeded: isPinned },
+    ],
+  });
+  const views = new Views(context, {
+    peers,
+    identity,
+    monitor,
+    own,
+    held,
+    deliveries,
+    health,
+    command,
+    watch,
+    scrub,
+    housekeeping,
+  });
   const webhook =
     world.webhook === null ? null : new Webhook(context, { events, sink: world.webhook, records, deliveries });
   const api = new Api(context, {
@@ -158,27 +195,35 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
   monitor.onChanged = () => {
     own.progress.notify();
   };
-  held.isPinned = (key, version) => deliveries.isPinned(key, version);
+  held.isPinned = isPinned;
   own.onAccepted = (snapshot) => {
     requests.posted(snapshot.key.origin);
   };
 
+  // Asked before anything is read: what became known while we read counts as not known when we did.
+  const wasKnown = heldStore.isKnown;
   await identity.load();
   await peers.load();
   await deliveries.load();
   await webhook?.load();
+  await scrub.load();
   own.load();
   const wereUp = peers.all.filter((peer) => peer.name !== null && peer.health.state === 'up');
   const archived = new Map(settings.retainHeldAtStartup ? [] : wereUp.map((peer) => [peer, peer.transitions]));
+  // A peer that was up and may have died since is not "up" before it is heard: what it left may be needed at once.
+  const isArchived = (peer: Peer): boolean => peer.health.state === 'up' && archived.get(peer) === peer.transitions;
   inbox.onFirstContact = (peer) => {
-    // A peer that was up and may have died since is not "up" before it is heard: what it left may be needed at once.
-    const isArchived = peer.health.state === 'up' && archived.get(peer) === peer.transitions;
-    context.tasks.run('first contact', async () => {
-      // What is not known yet cannot be set aside; the peer is not kept waiting for that.
-      if (isArchived && heldStore.isKnown) await setOlderAside(context, peer, held);
+    const isOurTurn = isArchived(peer);
+    context.tasks.run('first contact', async (signal) => {
+      // What is not known yet cannot be set aside nor returned; the peer is not kept waiting for that.
+      const isLate = !heldStore.isKnown;
+      if (isOurTurn && !isLate) await setOlderAside(context, peer, held);
       contact.firstContact(peer);
-      if (isArchived && !heldStore.isKnown)
-        await held.known(context.tasks.signal).then(() => setOlderAside(context, peer, held));
+      if (isLate) await held.known(signal);
+      if (signal.aborted) return;
+      // Asked again: while we waited it may have died, and what is held from it is what is needed now.
+      if (isLate && isOurTurn && isArchived(peer)) await setOlderAside(context, peer, held);
+      contact.heldIsKnown(peer);
     });
   };
 
@@ -197,7 +242,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
       records.start();
       damage.start(world.foundDamage);
       watch.start();
-      if (!heldStore.isKnown) context.tasks.run('go on when it is known what is held', whenKnown);
+      if (!wasKnown) context.tasks.run('go on when it is known what is held', whenKnown);
       context.tasks.run('deliver what a former run took in', () => returned.resume());
       takeover.resume(peers.all);
       monitor.start(listeningSince);
@@ -207,6 +252,8 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
       for (const shipper of shippers.values()) shipper.start();
       for (const sender of returns.values()) sender.start();
       webhook?.start();
+      scrub.start();
+      housekeeping.start();
     },
     shutDown: (kind) => {
       shutdown.begin(kind);

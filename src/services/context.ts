@@ -3,6 +3,7 @@ import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { GatewaySettings } from '../ports/settings.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import type { Patience } from './patience.ts';
 import type { Rules } from './rules.ts';
 
 /** What every service has. */
@@ -14,6 +15,8 @@ export interface Context {
   readonly telemetry: Telemetry;
   readonly rules: Rules;
   readonly tasks: Tasks;
+  /** For the disk of the state folder: records and event log lie on the same one. */
+  readonly patience: Patience;
 }
 
 /**

@@ -6,12 +6,14 @@ import type { EventHub } from './event-hub.ts';
 import type { DamagedVersion, FoundDamage } from './found-damage.ts';
 import type { StoreWatch } from './store-watch.ts';
 
-/** Opens stored snapshots, and says of each damaged one, once, that it was found and set aside. */
+/** Reads stored snapshots, and says of each damaged one, once, that it was found and set aside. */
 export class Damage {
   readonly #context: Context;
   readonly #events: EventHub;
   readonly #watch: StoreWatch;
   readonly #names: ReadonlyMap<SnapshotStore, string>;
+  /** The rows whose loss was said. One that was filled and is lost again has another row. */
+  readonly #said = new WeakSet<StoredSnapshot>();
 
   constructor(
     context: Context,
@@ -30,25 +32,37 @@ export class Damage {
   }
 
   /** @throws GatewayError `not-found`; `snapshot-damaged` after the version was set aside and the event was raised */
-  async open(store: SnapshotStore, key: SnapshotKey, version: number): Promise<SnapshotReader> {
+  open(store: SnapshotStore, key: SnapshotKey, version: number): Promise<SnapshotReader> {
+    // That it can be read does not mean that a full disk takes anything again: only a write, or the probe, shows that.
+    return this.#saying(store, key, version, () => store.open(key, version));
+  }
+
+  /** As `SnapshotStore.verify`. @throws as `open`, and whatever `pace` throws */
+  verify(
+    store: SnapshotStore,
+    key: SnapshotKey,
+    version: number,
+    pace: (bytes: number) => Promise<void>,
+  ): Promise<void> {
+    return this.#saying(store, key, version, () => store.verify(key, version, pace));
+  }
+
+  /** Does what reads a version, and says of one that turns out to be damaged that it is, whoever read it first. */
+  async #saying<T>(store: SnapshotStore, key: SnapshotKey, version: number, read: () => Promise<T>): Promise<T> {
     const name = this.#names.get(store) ?? store.kind;
-    const wasLost = store.rowsOf(key).some((row) => row.version === version && row.place === 'lost');
+    const find = (): StoredSnapshot | undefined => store.rowsOf(key).find((row) => row.version === version);
+    const wasLost = find()?.place === 'lost';
     try {
-      // That it can be read does not mean that a full disk takes anything again: only a write, or the probe, shows that.
-      return await store.open(key, version);
+      return await read();
     } catch (error) {
       this.#watch.failed(name, error);
       if (error instanceof GatewayError && error.code === 'snapshot-damaged' && !wasLost) {
-        this.#context.telemetry.verificationFailed(name);
-        const { dataCenter, workload, origin } = key;
-        await this.#events.publish({
-          type: 'snapshot-damaged',
-          dataCenter,
-          workload,
-          origin,
-          version,
-          reason: error.message,
-        });
+        const lost = find();
+        // Several may read it at once, and each is told; one loss is counted and said once.
+        if (lost === undefined || !this.#said.has(lost)) {
+          if (lost !== undefined) this.#said.add(lost);
+          await this.#report({ store: name, key, version, reason: error.message });
+        }
       }
       throw error;
     }

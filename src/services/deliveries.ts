@@ -15,8 +15,8 @@ import { isoTime } from '../ports/clock.ts';
 import type { SnapshotReader, SnapshotStore } from '../ports/snapshot-store.ts';
 import type { Context } from './context.ts';
 import type { Damage } from './damage.ts';
-import { keyIn, markDelivered, unmarked } from './delivery-marks.ts';
-import { loadDeliveries, recordName } from './delivery-records.ts';
+import { handedOver, keyIn, markDelivered, unmarked } from './delivery-marks.ts';
+import { loadDeliveries, recordName, recordOf } from './delivery-records.ts';
 import type { DurableRecords } from './durable-records.ts';
 import type { EventHub } from './event-hub.ts';
 
@@ -40,8 +40,8 @@ export class Deliveries {
   readonly #all = new Map<string, Delivery>();
   /** Not durable or not announced yet: nobody is told of a repeat before the first announcement. */
   readonly #unannounced = new Set<string>();
-  /** Those whose end was said. */
-  readonly #ended = new Set<string>();
+  /** Those whose end is being said, or was. */
+  readonly #ended = new Map<string, 'saying' | 'said'>();
   #lastId = 0;
 
   constructor(
@@ -58,13 +58,13 @@ export class Deliveries {
 
   /** Brings back what a former run left: open ones go on, a finished one whose marks a crash cut off is marked now. */
   async load(): Promise<void> {
-    for (const delivery of await loadDeliveries(this.#records)) {
+    for (const { delivery, isEndSaid } of await loadDeliveries(this.#records)) {
       this.#all.set(delivery.id, delivery);
       this.#lastId = Math.max(this.#lastId, Number(delivery.id));
       if (delivery.state !== 'done') continue;
-      // Without its marks a crash came before its end was said; it is said now, so that nobody waits for it for ever.
-      if (unmarked(delivery, this.#storeOf(delivery)).length > 0) await this.#finished(delivery);
-      else this.#ended.add(delivery.id);
+      // A crash may have come before its marks, or before its end was said: nobody may wait for that for ever.
+      if (isEndSaid && unmarked(delivery, this.#storeOf(delivery)).length === 0) this.#ended.set(delivery.id, 'said');
+      else await this.#finished(delivery);
     }
   }
 
@@ -89,6 +89,11 @@ export class Deliveries {
   isPinned(key: SnapshotKey, version: number): boolean {
     for (const delivery of this.#all.values()) if (pins(delivery, key, version)) return true;
     return false;
+  }
+
+  /** Whether a takeover that is done handed this version over, or a newer one: its marks in the store may still follow. */
+  hasHandedOver(key: SnapshotKey, version: number): boolean {
+    return this.list('done').some((delivery) => handedOver(delivery, key, version));
   }
 
   /** Durable before it is announced; announced even when the disk does not take it now. */
@@ -237,7 +242,7 @@ export class Deliveries {
     // With nothing new to offer there is nothing to announce.
     const next = before === undefined ? replaced : announceAgain(replaced);
     this.#all.set(next.id, next);
-    await this.#records.settle(recordName(next.id), next);
+    await this.#records.settle(recordName(next.id), recordOf(next, false));
     if (next.state === 'done') await this.#finished(next);
     else if (before !== undefined)
       await this.#events.publish({ type: 'delivery', attempt: next.attempt, delivery: next });
@@ -249,7 +254,7 @@ export class Deliveries {
     const before = this.#all.get(delivery.id);
     this.#all.set(delivery.id, delivery);
     try {
-      await this.#records.write(recordName(delivery.id), delivery);
+      await this.#records.write(recordName(delivery.id), recordOf(delivery, this.#ended.get(delivery.id) === 'said'));
     } catch (error) {
       const now = this.#all.get(delivery.id);
       // A repeat that was announced meanwhile changed nothing but the number of attempts.
@@ -262,9 +267,11 @@ export class Deliveries {
   /** Once for each delivery, whoever gave the last answer and however often. */
   async #finished(delivery: Delivery): Promise<void> {
     if (this.#ended.has(delivery.id)) return;
-    this.#ended.add(delivery.id);
+    this.#ended.set(delivery.id, 'saying');
     await markDelivered(this.#context, delivery, this.#storeOf(delivery));
     await this.#events.publish({ type: 'delivery-done', delivery });
+    this.#ended.set(delivery.id, 'said');
+    await this.#records.settle(recordName(delivery.id), recordOf(delivery, true));
   }
 
   async #forgetOldest(): Promise<void> {

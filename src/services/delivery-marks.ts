@@ -10,6 +10,19 @@ export function keyIn(delivery: Delivery, row: DeliveredSnapshot): SnapshotKey {
   return { dataCenter: delivery.dataCenter, workload: row.workload, origin: row.origin };
 }
 
+/** Whether a takeover's delivery says that the application has absorbed this version of the key, or a newer one. */
+export function handedOver(delivery: Delivery, key: SnapshotKey, version: number): boolean {
+  const { reason, dataCenter, snapshots } = delivery;
+  if (reason !== 'takeover' || dataCenter !== key.dataCenter) return false;
+  return snapshots.some(
+    (row) =>
+      row.workload === key.workload &&
+      row.origin === key.origin &&
+      row.version >= version &&
+      row.state === 'acknowledged',
+  );
+}
+
 /** What the application has absorbed and the store does not say so. A delivery by hand changes nothing in the store. */
 export function unmarked(delivery: Delivery, store: SnapshotStore): StoredSnapshot[] {
   if (delivery.reason === 'manual') return [];

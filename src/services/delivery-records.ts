@@ -25,18 +25,29 @@ const schema = v.object({
       state: v.picklist(['pending', 'acknowledged', 'rejected', 'damaged']),
     }),
   ),
+  ended: v.optional(v.boolean()),
 });
 
 export function recordName(id: string): string {
   return `deliveries/${id}`;
 }
 
+/** What is written of a delivery: of a finished one also whether its end was said, so that no crash keeps it from being. */
+export function recordOf(delivery: Delivery, isEndSaid: boolean): object {
+  return delivery.state === 'done' ? { ...delivery, ended: isEndSaid } : delivery;
+}
+
 /** Every delivery that a former run recorded, oldest first. One that cannot be read was set aside by the records. */
-export async function loadDeliveries(records: DurableRecords): Promise<Delivery[]> {
-  const deliveries: Delivery[] = [];
+export async function loadDeliveries(
+  records: DurableRecords,
+): Promise<{ readonly delivery: Delivery; readonly isEndSaid: boolean }[]> {
+  const found: { delivery: Delivery; isEndSaid: boolean }[] = [];
   for (const name of await records.list('deliveries')) {
     const result = v.safeParse(schema, await records.read(name));
-    if (result.success) deliveries.push(result.output);
+    if (!result.success) continue;
+    // A record without the word was written before there was one, and its end was said as it was written.
+    const { ended = true, ...delivery } = result.output;
+    found.push({ delivery, isEndSaid: ended });
   }
-  return deliveries.sort((a, b) => Number(a.id) - Number(b.id));
+  return found.sort((a, b) => Number(a.delivery.id) - Number(b.delivery.id));
 }

@@ -2,7 +2,7 @@ import { backoffMs } from '../core/backoff.ts';
 import type { Records } from '../ports/records.ts';
 import { SECOND_MS } from '../units.ts';
 import type { Context } from './context.ts';
-import { HANG_MS, hangs, inTime } from './patience.ts';
+import { hangs } from './patience.ts';
 import type { StoreWatch } from './store-watch.ts';
 import { Wake } from './wake.ts';
 
@@ -14,7 +14,9 @@ export class DurableRecords {
   readonly #context: Context;
   readonly #records: Records;
   readonly #watch: StoreWatch;
-  readonly #unwritten = new Map<string, unknown>();
+  /** `order`: of two values of one name the greater is the newer, whichever of them hung for longer. */
+  readonly #unwritten = new Map<string, { readonly value: unknown; readonly order: number }>();
+  #order = 0;
   /** How many writes of a name are under way: each is newer than what could not be written before. */
   readonly #underWay = new Map<string, number>();
   readonly #wake = new Wake();
@@ -38,11 +40,16 @@ export class DurableRecords {
   }
 
   /** Writes now or throws, for a caller that can be told. @throws GatewayError `store-full`, `store-unavailable` */
-  async write(name: string, value: unknown): Promise<void> {
+  write(name: string, value: unknown): Promise<void> {
+    return this.#write(name, value, this.#nextOrder());
+  }
+
+  async #write(name: string, value: unknown, order: number): Promise<void> {
     this.#underWay.set(name, (this.#underWay.get(name) ?? 0) + 1);
     try {
       await this.#records.write(name, value);
-      this.#unwritten.delete(name);
+      // What could not be written since is newer, and still has to be.
+      if (this.#orderOf(name) <= order) this.#unwritten.delete(name);
       this.#watch.worked('state');
       // The disk takes something again: what waited for that waits no longer for its pause to end.
       if (this.#unwritten.size > 0) this.#wake.ring();
@@ -59,27 +66,42 @@ export class DurableRecords {
   /** Writes now or, when that fails or hangs, later. False: it is not durable yet. */
   async settle(name: string, value: unknown): Promise<boolean> {
     const outcome = { isWritten: false };
-    const written = this.write(name, value).then(
+    const order = this.#nextOrder();
+    const written = this.#write(name, value, order).then(
       () => {
         outcome.isWritten = true;
       },
       () => undefined,
     );
-    if (!(await inTime(this.#context.clock, HANG_MS, written))) this.#watch.failed('state', hangs('state folder'));
+    await this.#patiently(written);
     if (outcome.isWritten) return true;
-    this.#unwritten.set(name, value);
+    if (this.#orderOf(name) < order) this.#unwritten.set(name, { value, order });
     this.#wake.ring();
     return false;
   }
 
   async remove(name: string): Promise<void> {
     this.#unwritten.delete(name);
-    try {
-      await this.#records.remove(name);
-    } catch (error) {
+    const removed = this.#records.remove(name).catch((error: unknown) => {
       // A record that is left over is read again at the next start and removed then.
       this.#watch.failed('state', error);
-    }
+    });
+    await this.#patiently(removed);
+  }
+
+  #nextOrder(): number {
+    this.#order += 1;
+    return this.#order;
+  }
+
+  /** Of what could not be written of the name; 0 when there is none. */
+  #orderOf(name: string): number {
+    return this.#unwritten.get(name)?.order ?? 0;
+  }
+
+  /** @param work never rejects */
+  async #patiently(work: Promise<void>): Promise<void> {
+    if (!(await this.#context.patience.inTime(work))) this.#watch.failed('state', hangs('state folder'));
   }
 
   async #retry(signal: AbortSignal): Promise<void> {
@@ -93,13 +115,14 @@ export class DurableRecords {
       let failed = false;
       for (const name of [...this.#unwritten.keys()]) {
         // While we wrote another one it may have been written, or something newer is on its way: never write it back.
-        if (!this.#unwritten.has(name)) continue;
+        const unwritten = this.#unwritten.get(name);
+        if (unwritten === undefined) continue;
         if (this.#underWay.has(name)) {
           failed = true;
           continue;
         }
         try {
-          await this.write(name, this.#unwritten.get(name));
+          await this.#write(name, unwritten.value, unwritten.order);
         } catch {
           failed = true;
           break;

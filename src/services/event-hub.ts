@@ -3,7 +3,7 @@ import { nextNumber } from '../core/ordering.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { Context } from './context.ts';
-import { HANG_MS, hangs, inTime } from './patience.ts';
+import { hangs } from './patience.ts';
 import { Broadcast } from './wake.ts';
 
 /** Who is told whether the log could be written. */
@@ -50,7 +50,7 @@ export class EventHub {
       () => this.#watch?.worked('event-log'),
       (error: unknown) => this.#watch?.failed('event-log', error),
     );
-    if (!(await inTime(this.#context.clock, HANG_MS, written))) this.#watch?.failed('event-log', hangs('event log'));
+    if (!(await this.#context.patience.inTime(written))) this.#watch?.failed('event-log', hangs('event log'));
     this.#visibleId = Math.max(this.#visibleId, event.id);
     this.#changed.notify();
     return event;

@@ -1,7 +1,7 @@
-import { listed, newestOfEach, type SnapshotKey, type StoredSnapshot } from '../core/snapshot.ts';
+import { listed, newestFirst, newestOfEach, type SnapshotKey, type StoredSnapshot } from '../core/snapshot.ts';
 import { inventoryRows, inventoryText } from '../core/inventory.ts';
 import type { PeerRow } from '../core/replication-plan.ts';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, messageOf } from '../errors.ts';
 import { heldState, type HeldView } from '../ports/gateway-api.ts';
 import type { SnapshotReader, SnapshotStore } from '../ports/snapshot-store.ts';
 import type { SnapshotEnvelope } from '../wire/snapshot-headers.ts';
@@ -46,10 +46,29 @@ export class HeldSnapshots {
     signal: AbortSignal,
   ): Promise<void> {
     const key = { dataCenter: envelope.dataCenterOrigin, workload: envelope.workload, origin: envelope.origin };
+    const { version } = envelope.description;
+    const deliveredBy = this.store.rowsOf(key).find((row) => row.version === version)?.deliveredBy ?? null;
     const isNew = await this.takeIn(this.store, { key, envelope, watched: 'held' }, content, signal);
     if (!isNew) return;
+    if (deliveredBy !== null) await this.#markAgain(key, version, deliveredBy);
     this.#context.telemetry.snapshotReceived(peer.label, envelope.description.bytes);
     this.#context.tasks.run('retention of held snapshots', () => this.#retain(key));
+  }
+
+  /**
+   * A lost version came again that a takeover had delivered: the application has gone beyond it, so it is not delivered
+   * by itself again. Where the mark cannot be made now, the next start makes it from the delivery's record.
+   */
+  async #markAgain(key: SnapshotKey, version: number, delivery: string): Promise<void> {
+    try {
+      await this.store.markDelivered(key, version, delivery);
+    } catch (error) {
+      this.#watch.failed('held', error);
+      this.#context.log.warn(
+        { origin: key.origin, version, delivery, error: messageOf(error) },
+        'what was delivered before and came again cannot be marked yet',
+      );
+    }
   }
 
   /** @returns false when the very same was there before; nothing was read then */
@@ -166,7 +185,7 @@ export class HeldSnapshots {
       .rows(dataCenter)
       .filter((row) => options.workload === undefined || row.key.workload === options.workload);
     const shown = options.history
-      ? [...rows].sort((a, b) => compareRows(a, b))
+      ? [...rows].sort(newestFirst)
       : newestOfEach(rows.filter((row) => row.place === 'live'));
     return shown.map((row) => viewOf(row));
   }
@@ -228,15 +247,9 @@ export class HeldSnapshots {
 /** The very version was stored while this copy of it came in: nothing is written, and nothing was wrong. */
 class AlreadyThere extends Error {}
 
-function compareRows(a: StoredSnapshot, b: StoredSnapshot): number {
-  if (a.key.workload !== b.key.workload) return a.key.workload < b.key.workload ? -1 : 1;
-  if (a.key.origin !== b.key.origin) return a.key.origin < b.key.origin ? -1 : 1;
-  return b.version - a.version;
-}
-
 function viewOf(row: StoredSnapshot): HeldView {
-  const { key, version, storedAt } = row;
+  const { key, version, storedAt, placedAt, reason } = row;
   const workload = key.workload === key.dataCenter ? '' : `&workload=${encodeURIComponent(key.workload)}`;
   const href = `/v1/peers/${encodeURIComponent(key.dataCenter)}/snapshots/${encodeURIComponent(key.origin)}?version=${version}${workload}`;
-  return { ...listed(row), storedAt, href, state: heldState(row) };
+  return { ...listed(row), storedAt, placedAt, reason, href, state: heldState(row) };
 }

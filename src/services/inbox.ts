@@ -102,9 +102,9 @@ export class Inbox implements PeerInbox {
     }
   }
 
-  inventory(dataCenter: string): readonly PeerRow[] {
+  inventory(dataCenter: string, from = dataCenter): readonly PeerRow[] {
     if (this.#peers.find(dataCenter) === undefined) {
-      this.rejected('wrong-data-center', `"${dataCenter}" is not a peer`, dataCenter);
+      this.rejected('wrong-data-center', `"${dataCenter}" is not a peer`, from);
       throw new GatewayError(
         'wrong-data-center',
         `"${dataCenter}" is not a peer of "${this.#context.settings.dataCenter}".`,

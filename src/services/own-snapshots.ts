@@ -119,8 +119,13 @@ export class OwnSnapshots {
   }
 
   #retain(key: SnapshotKey): Promise<void> {
-    const isSending = (version: number): boolean => this.#peers.all.some((peer) => peer.plan.isSending(key, version));
+    const isSending = (version: number): boolean => this.isSending(key, version);
     return retain(this.#context, { store: this.#store, name: 'outgoing', watch: this.#watch }, key, isSending);
+  }
+
+  /** Whether a transfer of the version is under way. */
+  isSending(key: SnapshotKey, version: number): boolean {
+    return this.#peers.all.some((peer) => peer.plan.isSending(key, version));
   }
 
   /** @throws GatewayError `bad-request` for what is no origin, `not-owner` for another DC's workload */

@@ -31,6 +31,10 @@ export class PeerContact implements StateFollower {
   /** The first heartbeat of a peer in this run. */
   firstContact(peer: Peer): void {
     this.#returns.get(peer)?.contact();
+  }
+
+  /** After the first contact, as soon as it is known what is held from the peer. */
+  heldIsKnown(peer: Peer): void {
     if (this.#context.settings.returnAtStartup)
       this.#context.tasks.run('return at first contact', () => this.#returnAll(peer));
   }

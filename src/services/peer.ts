@@ -1,6 +1,7 @@
 import { firstChoice, type MachineChoice } from '../core/machine-choice.ts';
 import { unknownPeer, type HealthConfig, type PeerHealth } from '../core/peer-state.ts';
 import type { ReplicationPlan } from '../core/replication-plan.ts';
+import type { SnapshotKey } from '../core/snapshot.ts';
 import type { PeerSettings } from '../ports/settings.ts';
 import type { Context } from './context.ts';
 import { SerialQueue } from './serial-queue.ts';
@@ -72,6 +73,16 @@ export class Peer {
     // Where heartbeats are switched off, here or there, nothing tells whether it is away; a transfer will.
     if (state === 'unknown') return this.#isExchangeOff || answeredAt !== null;
     return state === 'up' || state === 'suspect';
+  }
+
+  /** Whether a return of this version of its own snapshot is planned or under way. */
+  isReturning(key: SnapshotKey, version: number): boolean {
+    return (
+      key.dataCenter === this.name &&
+      this.returning.some(
+        (item) => item.version === version && item.origin === key.origin && item.workload === key.workload,
+      )
+    );
   }
 
   noteIncarnation(incarnation: number, now: number): void {

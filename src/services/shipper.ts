@@ -61,12 +61,16 @@ export class Shipper {
     }
   }
 
-  /** The peer is up again: nothing is taken for granted, nothing waits for an old back-off. */
+  /**
+   * The peer is up again: nothing is taken for granted, nothing waits for an old back-off. It is asked what it holds: the
+   * answer to our heartbeat may have come before, and the next one is an interval away.
+   */
   contact(): void {
     this.#isCompared = false;
     this.#settled = null;
     this.#peer.plan.retryAll(this.#context.clock.now());
     this.#peer.shipWake.ring();
+    this.#compareBeside();
   }
 
   /** Every answer carries a digest of what the peer holds of ours; one that is not as expected is looked into. */
@@ -83,6 +87,11 @@ export class Shipper {
       this.#compared(answer.inventory);
       return;
     }
+    this.#compareBeside();
+  }
+
+  #compareBeside(): void {
+    if (this.#isComparing) return;
     this.#isComparing = true;
     this.#context.tasks.run(`compare with ${this.#peer.label}`, (signal) =>
       this.#compare(signal).finally(() => (this.#isComparing = false)),

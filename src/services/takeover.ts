@@ -1,12 +1,14 @@
 import type { PeerHealth } from '../core/peer-state.ts';
 import { effectiveIntervalMs, missAfterMs } from '../core/silence.ts';
 import type { StoredSnapshot } from '../core/snapshot.ts';
+import { GatewayError } from '../errors.ts';
 import type { Context } from './context.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { EventHub } from './event-hub.ts';
 import type { FailoverCommand } from './failover-command.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
 import type { StateFollower } from './health-monitor.ts';
+import { HANG_MS, inTime } from './patience.ts';
 import { healthConfig, type Peer } from './peer.ts';
 import type { PeerRecords } from './peer-records.ts';
 
@@ -23,6 +25,10 @@ export class Takeover implements StateFollower {
   readonly #deliveries: Deliveries;
   readonly #command: FailoverCommand;
   readonly #events: EventHub;
+  /** The death of each for which the command has had its runs, by when it was; for one whose delivery is kept back. */
+  readonly #commanded = new Map<Peer, number>();
+  /** Those whose death a former run saw, and that still have the time of a heartbeat to be heard. */
+  readonly #mayBeHeard = new Set<Peer>();
 
   constructor(
     context: Context,
@@ -56,7 +62,8 @@ export class Takeover implements StateFollower {
   /** What is held is known only now: goes on where that was needed. */
   storeKnown(peers: readonly Peer[]): void {
     for (const peer of peers) {
-      if (peer.blockedBy === 'store-unavailable') peer.followUps.add(() => this.#pursue(peer));
+      if (peer.blockedBy === 'store-unavailable' && !this.#mayBeHeard.has(peer))
+        peer.followUps.add(() => this.#pursue(peer));
       if (peer.health.state === 'left') peer.followUps.add(() => this.#deleteLeft(peer));
     }
   }
@@ -65,7 +72,9 @@ export class Takeover implements StateFollower {
   async #resumeDue(peer: Peer, signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
     const interval = effectiveIntervalMs(peer.health, healthConfig(this.#context, peer));
+    this.#mayBeHeard.add(peer);
     await clock.sleep(interval === Infinity ? 0 : missAfterMs(1, interval, Infinity), signal);
+    this.#mayBeHeard.delete(peer);
     if (!signal.aborted) peer.followUps.add(() => this.#pursue(peer));
   }
 
@@ -82,12 +91,27 @@ export class Takeover implements StateFollower {
     if (!this.#context.settings.deleteHeldWhenLeft || peer.name === null) return;
     // It may have come back while we were busy: what it replicates now is no longer what it left behind.
     if (peer.health.state !== 'left') return;
-    const deleted = await this.#held.deleteAll(peer.name);
-    if (deleted === 0) return;
-    this.#context.log.info(
-      { peer: peer.label, deleted },
-      'what was held from the peer that left was deleted (orderlyShutdownSnapshots=delete)',
-    );
+    const deletion = this.#delete(peer, peer.name);
+    // It goes on beside what comes next: on a disk that hangs, the next death must not wait for it.
+    await inTime(this.#context.clock, HANG_MS, deletion);
+  }
+
+  async #delete(peer: Peer, name: string): Promise<void> {
+    const { log } = this.#context;
+    try {
+      const deleted = await this.#held.deleteAll(name);
+      if (deleted === 0) return;
+      log.info(
+        { peer: peer.label, deleted },
+        'what was held from the peer that left was deleted (orderlyShutdownSnapshots=delete)',
+      );
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      log.warn(
+        { peer: peer.label, error: error.message },
+        'not all that was held from the peer that left could be deleted; the next start goes on with it',
+      );
+    }
   }
 
   onDown(peer: Peer): Promise<void> {
@@ -108,20 +132,24 @@ export class Takeover implements StateFollower {
     if (!isDue(peer)) return;
     const blockedBy = this.#blockOf(peer);
     peer.blockedBy = blockedBy;
-    if (blockedBy === 'refused' || blockedBy === 'store-unavailable') {
+    if (blockedBy === 'refused' || blockedBy === 'store-unavailable')
       await this.#events.publish({ type: 'takeover-blocked', dataCenter: peer.label, reason: blockedBy });
-      return;
-    }
-    if (this.#context.settings.mode === 'active') await this.#deliver(peer);
+    if (blockedBy === 'refused') return;
+    // A database that is away keeps back the delivery alone: the command may be what brings help.
+    if (blockedBy === null || blockedBy === 'nothing-held') await this.#deliver(peer);
     // It may have been heard again while the delivery was written; what its return calls off comes after us in the queue.
     if (!isDue(peer)) return;
     const { sinceMs } = peer;
     // Due until the command has ended too: a crash runs it again, and finds the delivery made.
-    this.#command.peerDown(peer, () => peer.followUps.add(() => this.#accomplished(peer, sinceMs)));
+    if (this.#commanded.get(peer) === sinceMs) await this.#accomplished(peer, sinceMs);
+    else this.#command.peerDown(peer, () => peer.followUps.add(() => this.#accomplished(peer, sinceMs)));
   }
 
+  /** The command has had its runs for this death; nothing is due any more, but a delivery that is kept back. */
   async #accomplished(peer: Peer, sinceMs: number): Promise<void> {
     if (peer.health.state !== 'down' || peer.sinceMs !== sinceMs) return;
+    this.#commanded.set(peer, sinceMs);
+    if (peer.blockedBy === 'store-unavailable') return;
     peer.isTakeoverDue = false;
     await this.#records.save(peer);
   }
@@ -135,7 +163,11 @@ export class Takeover implements StateFollower {
   #due(peer: Peer): readonly StoredSnapshot[] {
     if (peer.name === null) return [];
     // Nor anything older than what was delivered, should that be damaged now: the application has gone beyond it.
-    return this.#held.offered(peer.name).filter((row) => !this.#held.wasDelivered(row.key, row.version));
+    // The record of a delivery that has just ended says so before the marks in the store do.
+    return this.#held
+      .offered(peer.name)
+      .filter(({ key, version }) => !this.#held.wasDelivered(key, version))
+      .filter(({ key, version }) => !this.#deliveries.hasHandedOver(key, version));
   }
 
   /** A delivery that a crash kept from being noted in the peer's record. */

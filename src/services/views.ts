@@ -11,10 +11,12 @@ import type { Deliveries } from './deliveries.ts';
 import type { FailoverCommand } from './failover-command.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
+import type { Housekeeping } from './housekeeping.ts';
 import type { Identity } from './identity.ts';
 import type { OwnSnapshots } from './own-snapshots.ts';
 import { healthConfig, type Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
+import type { Scrub } from './scrub.ts';
 import type { StoreWatch } from './store-watch.ts';
 
 /** Two snapshot intervals: a newest replicated snapshot older than that is stale (interface §4, `inSync`). */
@@ -30,6 +32,8 @@ interface Parts {
   readonly health: ApplicationHealth;
   readonly command: FailoverCommand;
   readonly watch: StoreWatch;
+  readonly scrub: Scrub;
+  readonly housekeeping: Housekeeping;
 }
 
 /** What is shown of the gateway: everything is computed when it is read, nothing is kept twice. */
@@ -141,6 +145,7 @@ export class Views implements TelemetrySource {
       outgoing: { origins: view.origins, bytes: view.bytes, pending, newestTakenAt: view.newestTakenAt },
       deliveries: { open: deliveries.list('open').length },
       store: { kind: heldStore?.store.kind ?? 'file', ok: watch.failures().length === 0 },
+      scrub: this.#parts.scrub.view(),
       ownPauses: { count, longestSeconds: longestMs / SECOND_MS, lastAt: lastAtMs === null ? null : isoTime(lastAtMs) },
       failoverCommand: { state: command.state },
       shuttingDown: isShuttingDown,
@@ -170,6 +175,14 @@ export class Views implements TelemetrySource {
 
   deliveriesOpen(): number {
     return this.#parts.deliveries.list('open').length;
+  }
+
+  scrubCompletedMs(): number | null {
+    return this.#parts.scrub.completedMs;
+  }
+
+  archives(): ReturnType<TelemetrySource['archives']> {
+    return this.#parts.housekeeping.archiveBytes();
   }
 }
 

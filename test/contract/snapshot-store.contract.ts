@@ -21,12 +21,12 @@ export interface StoreHarness {
   /** A store over what is durable now, as after a restart. */
   open(options?: { maxOrigins: number }): Promise<SnapshotStore>;
   /** Changes a bit of the stored bytes behind the store's back. */
-  damage(key: SnapshotKey, version: number): void;
+  damage(key: SnapshotKey, version: number): void | Promise<void>;
   /** Takes the stored bytes away behind the store's back. */
-  lose(key: SnapshotKey, version: number): void;
-  failNext(code: 'store-full' | 'store-unavailable'): void;
+  lose(key: SnapshotKey, version: number): void | Promise<void>;
+  failNext(code: 'store-full' | 'store-unavailable'): void | Promise<void>;
   /** Names of whatever lies half-written in the store. */
-  leftovers(): string[];
+  leftovers(): string[] | Promise<string[]>;
 }
 
 const HOSTILE_ORIGINS = [
@@ -64,13 +64,13 @@ const HOSTILE_ORIGINS = [
 ];
 
 /** The behaviour of every snapshot store (interface §6). */
-export function snapshotStoreContract(name: string, make: () => StoreHarness): void {
+export function snapshotStoreContract(name: string, make: () => StoreHarness | Promise<StoreHarness>): void {
   describe(`The snapshot store in ${name}`, () => {
     let harness: StoreHarness;
     let store: SnapshotStore;
 
     beforeEach(async () => {
-      harness = make();
+      harness = await make();
       store = await harness.open();
     });
     afterEach(() => store.close());
@@ -196,7 +196,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
       const unchanged = async (): Promise<void> => {
         expect(placesOf(store)).to.deep.equal(['1 live']);
         expect((await contentOf(store, KEY, 1)).toString()).to.equal('before');
-        expect(harness.leftovers()).to.deep.equal([]);
+        expect(await harness.leftovers()).to.deep.equal([]);
         await restart();
         expect(placesOf(store)).to.deep.equal(['1 live']);
       };
@@ -303,16 +303,16 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
 
       it('when the disk is full or broken, and works again afterwards', async () => {
         for (const code of ['store-full', 'store-unavailable'] as const) {
-          harness.failNext(code);
+          await harness.failNext(code);
           expect(await refusal(put(store, 2, 'after'))).to.equal(code);
-          harness.failNext(code);
+          await harness.failNext(code);
           expect(await refusal(store.probe())).to.equal(code);
         }
         await unchanged();
         await store.probe();
         await put(store, 2, 'after');
         expect((await contentOf(store, KEY, 2)).toString()).to.equal('after');
-        expect(harness.leftovers()).to.deep.equal([]);
+        expect(await harness.leftovers()).to.deep.equal([]);
       });
     });
 
@@ -431,7 +431,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
 
       for (const how of ['damage', 'lose'] as const) {
         it(`so that a version is lost by "${how}", durably, and the one before still opens`, async () => {
-          harness[how](KEY, 2);
+          await harness[how](KEY, 2);
           expect(await refusal(store.open(KEY, 2))).to.equal('snapshot-damaged');
           expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
           expect(await refusal(store.open(KEY, 2))).to.equal('snapshot-damaged');
@@ -442,7 +442,7 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
         });
 
         it(`and one that was lost by "${how}" can be filled again by the same bytes, not by others`, async () => {
-          harness[how](KEY, 2);
+          await harness[how](KEY, 2);
           await refusal(store.open(KEY, 2));
           expect(await refusal(put(store, 2, 'other'))).to.equal('version-conflict');
           const version: Parameters<typeof admit>[1] & object = { version: 2, sha256: sha256Of('two') };
@@ -459,20 +459,20 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
           await store.move(KEY, 2, { place, reason: 'why' });
           expect((await contentOf(store, KEY, 2)).toString()).to.equal('two');
         }
-        harness.damage(KEY, 2);
+        await harness.damage(KEY, 2);
         expect(await refusal(store.open(KEY, 2))).to.equal('snapshot-damaged');
         expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
       });
 
       it('and a lost version stays lost when it is moved', async () => {
-        harness.lose(KEY, 2);
+        await harness.lose(KEY, 2);
         await refusal(store.open(KEY, 2));
         await store.move(KEY, 2, { place: 'live', reason: null });
         expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
       });
 
       it('and many at once see one loss', async () => {
-        harness.damage(KEY, 2);
+        await harness.damage(KEY, 2);
         const codes = await Promise.all(Array.from({ length: 5 }, () => refusal(store.open(KEY, 2))));
         expect(new Set(codes)).to.deep.equal(new Set(['snapshot-damaged']));
         expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
@@ -601,8 +601,8 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
           () => store.move(KEY, 3, { place: 'set-aside', reason: null }),
           () => store.markDelivered(KEY, 3, 'd1'),
           () => store.remove(KEY, 3),
-          () => {
-            harness.damage(KEY, 2);
+          async () => {
+            await harness.damage(KEY, 2);
             return refusal(store.open(KEY, 2));
           },
         ];
@@ -628,12 +628,217 @@ export function snapshotStoreContract(name: string, make: () => StoreHarness): v
           () => store.move(KEY, 1, { place: 'set-aside', reason: null }),
           () => store.markDelivered(KEY, 1, 'd1'),
         ]) {
-          harness.failNext('store-full');
+          await harness.failNext('store-full');
           expect(await refusal(change())).to.equal('store-full');
         }
         expect(placesOf(store)).to.deep.equal(['2 live', '1 live']);
         await restart();
         expect(placesOf(store)).to.deep.equal(['2 live', '1 live']);
+      });
+    });
+
+    describe('verifies on demand', () => {
+      const bytes = someBytes(3_500_000, 5);
+      const atOnce = (): Promise<void> => Promise.resolve();
+      beforeEach(() => put(store, 1, 'one'));
+
+      it('a whole version, no faster than the pace lets it, block after block', async () => {
+        await put(store, 2, bytes);
+        let total = 0;
+        let calls = 0;
+        let isBusy = false;
+        await store.verify(KEY, 2, async (read) => {
+          expect(isBusy, 'a second block before the first was let go').to.equal(false);
+          isBusy = true;
+          await new Promise((resolve) => setImmediate(resolve));
+          isBusy = false;
+          total += read;
+          calls += 1;
+        });
+        expect(isBusy).to.equal(false);
+        expect(total).to.equal(bytes.byteLength);
+        expect(calls).to.be.greaterThan(0);
+        expect(placesOf(store)).to.deep.equal(['2 live', '1 live']);
+      });
+
+      it('versions in every place, and a withdrawal, and changes nothing when they are good', async () => {
+        for (const place of ['set-aside', 'quarantined', 'live'] as const) {
+          await store.move(KEY, 1, { place, reason: 'why' });
+          const { generation } = store;
+          await store.verify(KEY, 1, atOnce);
+          expect(store.generation).to.equal(generation);
+          expect(placesOf(store)).to.deep.equal([`1 ${place}`]);
+        }
+        await put(store, 2, '');
+        await store.verify(KEY, 2, atOnce);
+        expect(placesOf(store)).to.deep.equal(['2 live', '1 set-aside']);
+      });
+
+      for (const how of ['damage', 'lose'] as const) {
+        it(`so that a version is lost by "${how}", durably, with the reason in its row`, async () => {
+          await put(store, 2, 'two');
+          await harness[how](KEY, 2);
+          expect(await refusal(store.verify(KEY, 2, atOnce))).to.equal('snapshot-damaged');
+          expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
+          const reason = store.rowsOf(KEY)[0]?.reason;
+          expect(reason).to.be.a('string').with.length.greaterThan(3);
+          expect(await refusal(store.verify(KEY, 2, atOnce))).to.equal('snapshot-damaged');
+          await restart();
+          expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
+          expect(store.rowsOf(KEY)[0]?.reason).to.equal(reason);
+        });
+      }
+
+      it('but no version that is not there', async () => {
+        expect(await refusal(store.verify(KEY, 9, atOnce))).to.equal('not-found');
+        expect(await refusal(store.verify(keyOf('nobody'), 1, atOnce))).to.equal('not-found');
+      });
+
+      it('without condemning one that is removed meanwhile, or moved', async () => {
+        for (const change of [
+          () => store.move(KEY, 2, { place: 'quarantined', reason: null }),
+          () => store.remove(KEY, 2),
+        ]) {
+          if (store.rowsOf(KEY).length === 1) await put(store, 2, bytes);
+          let isChanged = false;
+          await store
+            .verify(KEY, 2, async () => {
+              if (!isChanged) await change();
+              isChanged = true;
+            })
+            .catch((error: unknown) => {
+              if (!(error instanceof GatewayError) || error.code !== 'not-found') throw error;
+            });
+          expect(isChanged).to.equal(true);
+          expect(store.rowsOf(KEY).filter((row) => row.place === 'lost')).to.deep.equal([]);
+        }
+        expect(placesOf(store)).to.deep.equal(['1 live']);
+        expect(await store.damaged()).to.deep.equal([]);
+      });
+
+      it('and ends, condemning nothing, when the pace does', async () => {
+        await put(store, 2, bytes);
+        const stopped = new GatewayError('shutting-down', 'enough');
+        expect(await refusal(store.verify(KEY, 2, () => Promise.reject(stopped)))).to.equal('shutting-down');
+        expect(placesOf(store)).to.deep.equal(['2 live', '1 live']);
+        await store.remove(KEY, 2);
+        await store.verify(KEY, 1, atOnce);
+      });
+    });
+
+    describe('says where a version is, since when and why', () => {
+      beforeEach(async () => {
+        await put(store, 1, 'one');
+        await put(store, 2, 'two');
+      });
+      const rowOf = (version: number): ReturnType<SnapshotStore['rowsOf']>[number] | undefined =>
+        store.rowsOf(KEY).find((row) => row.version === version);
+
+      it('from the moment it is taken in, for no reason', () => {
+        const row = rowOf(2);
+        expect(row?.placedAt)
+          .to.equal(row?.storedAt)
+          .and.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+        expect(row?.reason).to.equal(null);
+      });
+
+      it('after a move, and over a restart', async () => {
+        await store.move(KEY, 1, { place: 'quarantined', reason: 'rejected: "no" – ✗\nsecond line' });
+        await store.move(KEY, 2, { place: 'set-aside', reason: null });
+        const before = [rowOf(1), rowOf(2)];
+        expect(before.map((row) => row?.reason)).to.deep.equal(['rejected: "no" – ✗\nsecond line', null]);
+        for (const row of before)
+          expect(Date.parse(row?.placedAt ?? '')).to.be.at.least(Date.parse(row?.storedAt ?? ''));
+        await restart();
+        expect([rowOf(1), rowOf(2)]).to.deep.equal(before);
+      });
+
+      it('and keeps what was said first when it is moved to where it is', async () => {
+        await store.move(KEY, 1, { place: 'set-aside', reason: 'first' });
+        await store.move(KEY, 1, { place: 'set-aside', reason: 'second' });
+        expect(rowOf(1)?.reason).to.equal('first');
+      });
+
+      it('after a withdrawal, by its version, and over a restart', async () => {
+        await put(store, 7, '');
+        const before = [rowOf(1), rowOf(2), rowOf(7)];
+        expect(before.map((row) => row?.reason)).to.deep.equal([
+          'version 7 withdrew the origin',
+          'version 7 withdrew the origin',
+          null,
+        ]);
+        await restart();
+        expect([rowOf(1), rowOf(2), rowOf(7)]).to.deep.equal(before);
+      });
+
+      it('and knows what it has as soon as it is open', async () => {
+        expect(store.isKnown).to.equal(true);
+        await restart();
+        expect(store.isKnown).to.equal(true);
+      });
+    });
+
+    describe('keeps what was damaged', () => {
+      beforeEach(async () => {
+        await put(store, 1, 'one');
+        await put(store, 2, 'two');
+        await put(store, 1, 'other', { key: keyOf('other') });
+      });
+
+      it('with its bytes, its time and its reason, until it is discarded', async () => {
+        expect(await store.damaged()).to.deep.equal([]);
+        await harness.damage(KEY, 2);
+        await refusal(store.open(KEY, 2));
+        const [kept, ...others] = await store.damaged();
+        expect(others).to.deep.equal([]);
+        expect(kept?.bytes).to.be.at.least(3);
+        expect(Date.parse(kept?.at ?? '')).to.be.greaterThan(0);
+        expect(kept?.reason).to.be.a('string').and.equal(store.rowsOf(KEY)[0]?.reason);
+        await restart();
+        expect(await store.damaged()).to.deep.equal([kept]);
+        await store.discardDamaged(kept?.id ?? '');
+        await store.discardDamaged(kept?.id ?? '');
+        expect(await store.damaged()).to.deep.equal([]);
+        expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
+        await restart();
+        expect(await store.damaged()).to.deep.equal([]);
+        expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
+        expect((await contentOf(store, KEY, 1)).toString()).to.equal('one');
+      });
+
+      it('each apart, the oldest first, also of one version that was damaged twice', async () => {
+        const damageOnce = async (key: SnapshotKey, version: number): Promise<void> => {
+          await harness.damage(key, version);
+          await refusal(store.open(key, version));
+        };
+        await damageOnce(keyOf('other'), 1);
+        await damageOnce(KEY, 2);
+        await put(store, 2, 'two');
+        await damageOnce(KEY, 2);
+        const kept = await store.damaged();
+        expect(new Set(kept.map(({ id }) => id)).size).to.equal(3);
+        const times = kept.map(({ at }) => Date.parse(at));
+        expect(times).to.deep.equal([...times].sort((a, b) => a - b));
+        await store.discardDamaged(kept[0]?.id ?? '');
+        expect((await store.damaged()).map(({ id }) => id)).to.deep.equal(kept.slice(1).map(({ id }) => id));
+      });
+
+      it('but not what an application rejected: of that there is a row', async () => {
+        await store.move(KEY, 2, { place: 'quarantined', reason: 'rejected: no' });
+        expect(await store.damaged()).to.deep.equal([]);
+      });
+
+      it('and discards nothing else, whatever it is asked for', async () => {
+        await store.move(KEY, 2, { place: 'quarantined', reason: 'rejected: no' });
+        await harness.damage(KEY, 1);
+        await refusal(store.open(KEY, 1));
+        const kept = await store.damaged();
+        for (const id of ['', '.', '..', '../x', 'nothing', '1', '9007199254740993', "'; drop table x"]) {
+          if (!kept.some((one) => one.id === id)) await store.discardDamaged(id);
+        }
+        expect(await store.damaged()).to.deep.equal(kept);
+        expect((await contentOf(store, KEY, 2)).toString()).to.equal('two');
+        expect((await contentOf(store, keyOf('other'), 1)).toString()).to.equal('other');
       });
     });
 

@@ -50,6 +50,7 @@ describe('gateways in a world of faults', () => {
       'delivery',
       'delivery-done',
       'takeover-cancelled',
+      'snapshot-damaged',
       'store-error',
       'store-recovered',
     ]);

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { GatewaySettings } from '../../src/ports/settings.ts';
 import type { Rules } from '../../src/services/rules.ts';
+import { Violation } from './oracle.ts';
 import { SimWorld } from './sim-world.ts';
 import type { SimGateway } from './sim-gateway.ts';
 import { SeededRandom } from './world/random.ts';
@@ -41,6 +43,7 @@ const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
   [1, (_world, gateway, random) => gateway.skew.jump(random.pick([-3_600_000, 3_600_000]))],
   [1, (_world, gateway, random) => gateway.failDisk(random.pick(['store-full', 'store-unavailable']))],
   [2, (_world, gateway) => gateway.failDisk(null)],
+  [2, (_world, gateway, random) => rot(gateway, random)],
   [
     1,
     (_world, gateway, random) =>
@@ -64,7 +67,22 @@ export async function runChaos(options: ChaosOptions): Promise<SimWorld> {
   world.checkAllSeen();
   await world.run(QUIET_MS);
   world.checkSettled();
+  for (const gateway of world.gateways) checkWhole(gateway);
   return world;
+}
+
+/** Where everything that is stored is verified again and again, nothing damaged is offered in the end. */
+function checkWhole(gateway: SimGateway): void {
+  if (gateway.settings.scrubIntervalMs === Infinity) return;
+  for (const versions of gateway.disk.snapshots.get('held')?.values() ?? []) {
+    for (const { row, bytes } of versions.values()) {
+      const digest = createHash('sha256')
+        .update(bytes ?? '')
+        .digest('hex');
+      if (row.place !== 'live' || digest === row.sha256 || gateway.isKnownLost(row)) continue;
+      throw new Violation(`${gateway.name} offers ${row.key.origin}@${row.version}, which is damaged`);
+    }
+  }
 }
 
 /** What operators may have configured; every seed its own. */
@@ -75,6 +93,9 @@ function drawSettings(random: SeededRandom): Partial<GatewaySettings> {
     parallelTransfers: random.pick([1, 2]),
     returnAtStartup: random.chance(0.3),
     retainHeldAtStartup: random.chance(0.8),
+    scrubIntervalMs: random.pick([Infinity, 5000, 15_000]),
+    archiveMaxAgeMs: random.pick([Infinity, 0, 5000]),
+    archiveMaxBytes: random.pick([Infinity, 0, 300]),
   };
 }
 
@@ -116,6 +137,15 @@ function heal(world: SimWorld, gateway: SimGateway, random: SeededRandom): void 
 function restart(gateway: SimGateway): void {
   if (gateway.isDiskFailing && gateway.skew.ms < 0) return;
   gateway.start();
+}
+
+/** A bit flips in something that is held for a peer, which has it still: whoever verifies what is stored is healed. */
+function rot(gateway: SimGateway, random: SeededRandom): void {
+  if (gateway.settings.scrubIntervalMs === Infinity) return;
+  const rows = gateway.rows('held').filter((row) => row.place !== 'lost' && !row.withdrawn);
+  if (rows.length === 0) return;
+  const { key, version } = random.pick(rows);
+  gateway.disk.damage(key, version);
 }
 
 function roughen(world: SimWorld, gateway: SimGateway, random: SeededRandom): void {

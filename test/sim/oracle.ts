@@ -250,20 +250,28 @@ export class Oracle implements Observer {
   /** The newest whole snapshot of each origin that was not delivered before, read from the disk itself. */
   #offered(gateway: SimGateway, peer: string): Due[] {
     const newest = new Map<string, { version: number; isOffered: boolean }>();
-    for (const row of gateway.rows('held')) {
-      if (row.key.dataCenter !== peer || row.place !== 'live') continue;
+    const rows = gateway.rows('held').filter((row) => row.key.dataCenter === peer);
+    const delivered = (origin: string, version: number): boolean =>
+      rows.some((row) => row.key.origin === origin && row.version >= version && row.deliveredBy !== null);
+    for (const row of rows) {
+      if (row.place !== 'live' || gateway.isKnownLost(row)) continue;
       if (row.version < (newest.get(row.key.origin)?.version ?? 0)) continue;
-      newest.set(row.key.origin, { version: row.version, isOffered: !row.withdrawn && row.deliveredBy === null });
+      const { origin } = row.key;
+      const isOffered = !row.withdrawn && !delivered(origin, row.version);
+      newest.set(origin, { version: row.version, isOffered });
     }
     return [...newest]
       .filter(([, { isOffered }]) => isOffered)
       .map(([origin, { version }]) => ({ origin, version, since: this.#timeline.now }));
   }
 
-  /** What was due, less what its origin has withdrawn since. */
+  /** What was due, less what its origin has withdrawn since; of what was found damaged since, the version before. */
   #stillOffered(gateway: SimGateway, peer: string, dues: readonly Due[]): Due[] {
     const offered = this.#offered(gateway, peer);
-    return dues.filter((due) => offered.some(({ origin }) => origin === due.origin));
+    return dues.flatMap((due) => {
+      const now = offered.find(({ origin }) => origin === due.origin);
+      return now === undefined ? [] : [{ ...due, version: Math.min(due.version, now.version) }];
+    });
   }
 
   #announced(gateway: SimGateway, delivery: (GatewayEvent & { type: 'delivery' })['delivery']): void {

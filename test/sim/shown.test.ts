@@ -124,6 +124,7 @@ describe('what is shown of the gateway', () => {
       peers: apiOf(world, 'dc2').peers(),
       deliveries: { open: 0 },
       store: { kind: 'memory', ok: true },
+      scrub: { state: 'off', startedAt: null, completedAt: null, verified: 0, bytes: 0, damaged: 0 },
       ownPauses: { count: 0, longestSeconds: 0, lastAt: null },
       failoverCommand: { state: 'none' },
       shuttingDown: false,

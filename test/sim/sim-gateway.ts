@@ -45,7 +45,7 @@ export interface SimGatewayOptions {
 /** A machine with a disk and a wrong clock, on which the real services run as one process after the other. */
 export class SimGateway {
   readonly name: string;
-  readonly settings: GatewaySettings;
+  #settings: GatewaySettings;
   readonly disk = new MemoryDisk();
   readonly skew = new WallSkew();
   readonly pace: DiskPace = { latencyMs: 0, jitterMs: 0 };
@@ -64,8 +64,17 @@ export class SimGateway {
   constructor(name: string, options: SimGatewayOptions) {
     this.name = name;
     this.#options = options;
-    this.settings = simSettings(name, options.peers, options.settings);
+    this.#settings = simSettings(name, options.peers, options.settings);
     this.application = new SimApplication(this, options.random.fork());
+  }
+
+  get settings(): GatewaySettings {
+    return this.#settings;
+  }
+
+  /** An operator edits the configuration file; the next start reads it. */
+  reconfigure(changes: Partial<GatewaySettings>): void {
+    this.#settings = { ...this.#settings, ...changes };
   }
 
   /** The running gateway; null while none runs or while it is still starting. */
@@ -226,6 +235,13 @@ export class SimGateway {
   rows(store: 'outgoing' | 'held' | 'returned'): StoredSnapshot[] {
     const keys = this.disk.snapshots.get(store)?.values() ?? [];
     return [...keys].flatMap((versions) => [...versions.values()].map((stored) => stored.row));
+  }
+
+  /** Whether the running gateway knows that it has lost what it held, though a failing disk may not say so yet. */
+  isKnownLost({ key, version }: StoredSnapshot): boolean {
+    if (this.gateway === null || this.disk.away.has('held')) return false;
+    const rows = this.gateway.api.held(key.dataCenter, { history: true, workload: key.workload });
+    return rows.some((row) => row.origin === key.origin && row.version === version && row.state === 'lost');
   }
 
   /** What it believes of a peer. */

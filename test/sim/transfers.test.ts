@@ -39,6 +39,20 @@ describe('11: the receiver restarts, then the peer dies', () => {
   });
 });
 
+describe('a peer that comes back', () => {
+  scenario('is sent what waits for it at once, however long the heartbeats are apart', async (seed) => {
+    // Our heartbeat may be answered before we have heard one of the peer's, and the next one is a minute away.
+    const world = new SimWorld({ seed, settingsOf: { dc1: { heartbeatIntervalMs: 60_000 } } });
+    world.gateway('dc2').start();
+    await world.run(world.random.int(50, 950));
+    world.gateway('dc1').start();
+    await world.run(3000);
+    world.gateway('dc1').application.post('orders');
+    await world.run(3000);
+    expect(heldAt(world, 'dc2')).to.have.length(1);
+  });
+});
+
 describe('12: the line is cut in the middle of a transfer', () => {
   it('at any byte: the old version stays whole, and the new one arrives by itself', async () => {
     for (let at = 0; at <= 40; at += 1) {

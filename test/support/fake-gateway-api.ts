@@ -5,11 +5,13 @@ import type { StoredSnapshot } from '../../src/core/snapshot.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type {
   ChecksView,
+  DamagedView,
   EventFeed,
   GatewayApi,
   HeldView,
   NewSnapshot,
   OutgoingView,
+  OwnVersionView,
   PeerView,
   StatusView,
 } from '../../src/ports/gateway-api.ts';
@@ -218,6 +220,8 @@ export class FakeGatewayApi implements GatewayApi {
   readonly own = new Map<string, FakeSnapshot>();
   readonly heldFrom = new Map<string, FakeSnapshot[]>();
   readonly openDeliveries = new Map<string, Delivery>();
+  ownVersionList: OwnVersionView[] = [];
+  damagedList: DamagedView[] = [];
   peersList: PeerView[] = [fakePeer()];
   health: ChecksView = { status: 'ok', checks: { loop: { ok: true, detail: 'runs' } } };
   readiness: ChecksView = { status: 'ok', checks: { store: { ok: true, detail: 'works' } } };
@@ -272,6 +276,7 @@ export class FakeGatewayApi implements GatewayApi {
       outgoing: { origins: this.own.size, bytes: 0, pending: 0, newestTakenAt: null },
       deliveries: { open: this.openDeliveries.size },
       store: { kind: 'memory', ok: true },
+      scrub: { state: 'idle', startedAt: AT, completedAt: null, verified: 3, bytes: 4096, damaged: 0 },
       ownPauses: { count: 0, longestSeconds: 0, lastAt: null },
       failoverCommand: { state: 'none' },
       shuttingDown: false,
@@ -335,6 +340,15 @@ export class FakeGatewayApi implements GatewayApi {
   outgoing(workload?: string): readonly OutgoingView[] {
     this.#note('outgoing', workload);
     return [...this.own.values()].map((fake) => outgoingView(fake, 'stored'));
+  }
+
+  ownVersions(workload?: string): readonly OwnVersionView[] {
+    this.#note('ownVersions', workload);
+    return this.ownVersionList;
+  }
+
+  damaged(): Promise<readonly DamagedView[]> {
+    return this.#promise('damaged', null, () => this.damagedList);
   }
 
   openOutgoing(origin: string, workload?: string): Promise<SnapshotReader> {
@@ -483,7 +497,7 @@ function outgoingView({ stored }: FakeSnapshot, state: 'pending' | 'stored'): Ou
 }
 
 function heldView({ stored }: FakeSnapshot): HeldView {
-  const { key, version, bytes, sha256, takenAt, position, labels, storedAt } = stored;
+  const { key, version, bytes, sha256, takenAt, position, labels, storedAt, placedAt, reason } = stored;
   const href = `/v1/peers/${key.dataCenter}/snapshots/${encodeURIComponent(key.origin)}?version=${String(version)}`;
   return {
     workload: key.workload,
@@ -496,6 +510,8 @@ function heldView({ stored }: FakeSnapshot): HeldView {
     labels,
     state: 'held',
     storedAt,
+    placedAt,
+    reason,
     href,
   };
 }

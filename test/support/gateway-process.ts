@@ -43,6 +43,10 @@ export class GatewayProcess {
   environment: Readonly<Record<string, string>> = {};
   /** What the program is started through, such as faketime; nothing by itself. */
   wrapper: readonly string[] = [];
+  /** Modules that are loaded into the process before the program, by their paths. */
+  preloads: readonly string[] = [];
+  /** What a preloaded module says, over all runs; there is a channel only with preloads. */
+  readonly said = new Seen<unknown>();
   /** Everything that was ever logged, over all runs. */
   readonly log = new Seen<LogLine>();
   readonly events = new EventReader();
@@ -104,8 +108,7 @@ export class GatewayProcess {
     const [program, ...args] = [
       ...this.wrapper,
       process.execPath,
-      '--import',
-      LEASH,
+      ...[LEASH, ...this.preloads].flatMap((path) => ['--import', path]),
       PROGRAM,
       'run',
       '--config',
@@ -113,16 +116,22 @@ export class GatewayProcess {
     ];
     const child = spawn(program, args, {
       env: { ...ownEnvironment(), ...this.environment },
-      stdio: ['pipe', 'ignore', 'pipe'],
+      stdio: ['pipe', 'ignore', 'pipe', ...(this.preloads.length === 0 ? [] : ['ipc' as const])],
     });
     this.#child = child;
-    child.stdin.on('error', () => undefined);
-    const lines = createInterface({ input: child.stderr });
+    child.stdin?.on('error', () => undefined);
+    child.on('message', (message) => this.said.add(message));
+    const lines = createInterface({ input: child.stderr! });
     lines.on('line', (line) => this.#take(line));
     this.#ended = once(child, 'close').then((end) => {
       const [status, signal] = end as [number | null, NodeJS.Signals | null];
       return { status, signal };
     });
+  }
+
+  /** Says something to what was preloaded; lost when the process has ended meanwhile. */
+  say(message: object): void {
+    this.#child?.send(message, () => undefined);
   }
 
   writeConfig(): void {

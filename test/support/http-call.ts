@@ -34,6 +34,8 @@ export async function httpCall(url: string, call: HttpCall = {}): Promise<HttpAn
     ...call.headers,
   };
   const req = request(url, { method: call.method ?? 'GET', headers, agent: false });
+  // Once it is answered, a connection that breaks ends the answer, and is met there.
+  req.on('error', () => undefined);
   req.end(body);
   const [response] = (await once(req, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];

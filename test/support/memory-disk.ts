@@ -20,8 +20,11 @@ export class MemoryDisk {
   readonly snapshots = new Map<string, Map<string, Map<number, MemoryVersion>>>();
   readonly records = new Map<string, string>();
   readonly events: GatewayEvent[] = [];
-  /** As a database that cannot be reached: nothing is read or changed, and a store opened meanwhile knows no rows. */
-  isAway = false;
+  /**
+   * Stores, by name, that are away like a database that cannot be reached: nothing of them is read or changed, and one
+   * that is opened meanwhile knows no rows.
+   */
+  readonly away = new Set<string>();
   readonly #damaged = new Map<string, DamagedContent[]>();
   #damages = 0;
   /** Awaited before each change becomes durable; a simulator gives it virtual time. */

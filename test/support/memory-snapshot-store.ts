@@ -41,7 +41,7 @@ export class MemorySnapshotStore implements SnapshotStore {
   constructor(options: MemorySnapshotStoreOptions) {
     this.#options = options;
     this.#life = options.disk.life;
-    if (!options.disk.isAway) this.#load();
+    if (!options.disk.away.has(options.name)) this.#load();
   }
 
   get isKnown(): boolean {
@@ -102,14 +102,28 @@ export class MemorySnapshotStore implements SnapshotStore {
 
   async open(key: SnapshotKey, version: number): Promise<SnapshotReader> {
     this.#assertOpen();
+    const first = this.#read(key, version);
+    if (first.problem === null) return new MemoryReader(first.row, first.bytes);
+    return this.#lanes.run(keyText(key), async () => {
+      // Looked at once more, now that nobody writes: it may have been filled again, or another reader has lost it.
+      const second = this.#read(key, version);
+      if (second.problem === null) return new MemoryReader(second.row, second.bytes);
+      await this.#lose(second.row, second.problem);
+      throw damaged(second.row, second.problem);
+    });
+  }
+
+  #read(
+    key: SnapshotKey,
+    version: number,
+  ): { row: StoredSnapshot } & ({ problem: null; bytes: Buffer } | { problem: string }) {
     const row = this.#index.find(key, version);
     if (row === undefined) throw notThere(key, version);
     if (row.place === 'lost') throw damaged(row, 'it was lost before');
     const bytes = this.#options.disk.versionsOf(this.#options.name, key).get(version)?.bytes ?? null;
-    const reason = problemOf(bytes, row);
-    if (bytes !== null && reason === null) return new MemoryReader(row, bytes);
-    await this.#lanes.run(keyText(key), () => this.#lose(row, reason ?? ''));
-    throw damaged(row, reason ?? '');
+    if (bytes === null) return { row, problem: 'its bytes are missing' };
+    const problem = problemOf(bytes, row);
+    return problem === null ? { row, problem, bytes } : { row, problem };
   }
 
   async verify(key: SnapshotKey, version: number, pace: (bytes: number) => Promise<void>): Promise<void> {
@@ -146,12 +160,14 @@ export class MemorySnapshotStore implements SnapshotStore {
     await this.#options.disk.change(this.#life, () => undefined);
   }
 
-  damaged(): Promise<readonly DamagedContent[]> {
+  async damaged(): Promise<readonly DamagedContent[]> {
+    this.#assertOpen();
     const { disk, name } = this.#options;
     return Promise.resolve(disk.damagedOf(name).map(({ id, bytes, at, reason }) => ({ id, bytes, at, reason })));
   }
 
   async discardDamaged(id: string): Promise<void> {
+    this.#assertOpen();
     const { disk, name } = this.#options;
     await disk.change(this.#life, () => disk.discardDamaged(name, id));
   }
@@ -201,7 +217,8 @@ export class MemorySnapshotStore implements SnapshotStore {
   }
 
   #assertOpen(): void {
-    if (this.#options.disk.isAway) throw new GatewayError('store-unavailable', 'The database is away.');
+    if (this.#options.disk.away.has(this.#options.name))
+      throw new GatewayError('store-unavailable', 'The database is away.');
     if (!this.#isKnown) this.#load();
     if (this.#isClosed) throw new GatewayError('store-unavailable', `The store "${this.#options.name}" is closed.`);
   }
@@ -213,8 +230,7 @@ export class MemorySnapshotStore implements SnapshotStore {
   }
 }
 
-function problemOf(bytes: Buffer | null, row: StoredSnapshot): string | null {
-  if (bytes === null) return 'its bytes are missing';
+function problemOf(bytes: Buffer, row: StoredSnapshot): string | null {
   if (bytes.byteLength !== row.bytes) return `it has ${bytes.byteLength} of ${row.bytes} bytes`;
   return createHash('sha256').update(bytes).digest('hex') === row.sha256 ? null : 'its SHA-256 is another one';
 }

@@ -23,6 +23,8 @@ export interface PairOptions {
   readonly dc2?: Keys;
   /** Everything between the two goes through relays, so that each way can be cut. */
   readonly isRelayed?: boolean;
+  /** Where both keep everything; a folder that goes with the test when it is not given. */
+  readonly folder?: string;
 }
 
 /** Two gateways, each the other's peer. */
@@ -42,7 +44,7 @@ export class Pair {
 
   /** Neither is started. */
   static async create(stage: Stage, options: PairOptions = {}): Promise<Pair> {
-    const folder = stage.folder();
+    const folder = options.folder ?? stage.folder();
     const dc1 = await stage.gateway(
       'dc1',
       { ...FAST, remoteDataCenterName: 'dc2', ...options.keys, ...options.dc1 },

@@ -41,7 +41,7 @@ export class Relay {
   #onConnection: () => void = () => undefined;
   #isRefusing = false;
   #delay = { ms: 0, jitterMs: 0 };
-  #breakAt: { bytes: number; how: 'silent' | 'reset' } | null = null;
+  #breakAt: { direction: Direction; bytes: number; how: 'silent' | 'reset' } | null = null;
 
   /** @param seed of the jitter; the same seed gives the same delays */
   constructor(targetPort: number, seed = 1) {
@@ -101,9 +101,11 @@ export class Relay {
     this.#gates.backward.open();
   }
 
-  /** After `bytes` more from clients the line is cut in both directions, or every connection is reset, once. */
-  cutAfterBytes(bytes: number, how: 'silent' | 'reset' = 'silent'): void {
-    this.#breakAt = { bytes: this.#bytes.forward + bytes, how };
+  /**
+   * After `bytes` more from clients, or to them, the line is cut in both directions, or every connection is reset, once.
+   */
+  cutAfterBytes(bytes: number, how: 'silent' | 'reset' = 'silent', direction: Direction = 'forward'): void {
+    this.#breakAt = { direction, bytes: this.#bytes[direction] + bytes, how };
   }
 
   /** From now on every piece arrives `ms` later, plus up to `jitterMs` by the seed; the order is kept. */
@@ -139,8 +141,7 @@ export class Relay {
 
   /** How many of the bytes may pass; less than all when the line breaks among them. */
   #allowance(direction: Direction, bytes: number): number {
-    const limit =
-      direction === 'forward' && this.#breakAt !== null ? this.#breakAt.bytes - this.#bytes.forward : Infinity;
+    const limit = this.#breakAt?.direction === direction ? this.#breakAt.bytes - this.#bytes[direction] : Infinity;
     const passed = Math.min(bytes, limit);
     this.#bytes[direction] += passed;
     if (passed === bytes && bytes < limit) return passed;

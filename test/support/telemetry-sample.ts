@@ -22,10 +22,25 @@ export function sampledPeer(changes: Partial<SampledPeer> = {}): SampledPeer {
 }
 
 /** Telemetry over a source that a test can change between two scrapes. */
-export function telemetryOver(state: { peers: readonly SampledPeer[]; open: number } | null): PrometheusTelemetry {
+export function telemetryOver(
+  state: {
+    peers: readonly SampledPeer[];
+    open: number;
+    scrubCompletedMs?: number | null;
+    archives?: ReturnType<TelemetrySource['archives']>;
+  } | null,
+): PrometheusTelemetry {
   return createTelemetry({
     registry: new Registry(),
     version: '1.2.3',
-    source: () => (state === null ? null : { peers: () => state.peers, deliveriesOpen: () => state.open }),
+    source: () =>
+      state === null
+        ? null
+        : {
+            peers: () => state.peers,
+            deliveriesOpen: () => state.open,
+            scrubCompletedMs: () => state.scrubCompletedMs ?? null,
+            archives: () => state.archives ?? [],
+          },
   });
 }

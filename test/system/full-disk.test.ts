@@ -1,75 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { GatewayProcess } from '../support/gateway-process.ts';
 import { DEATH_MS, Pair } from '../support/pair.ts';
 import { untilShown } from '../support/seen.ts';
-import { useStage, type Stage } from '../support/stage.ts';
+import { SmallDisk } from '../support/small-disk.ts';
+import { useStage } from '../support/stage.ts';
 import { freshBytes, TestApp } from '../support/test-app.ts';
 
-const SIZE = 4 << 20;
-
-/** A small disk of its own. */
-class SmallDisk {
-  readonly folder: string;
-
-  constructor(folder: string) {
-    this.folder = folder;
-  }
-
-  get #ballast(): string {
-    return join(this.folder, 'ballast');
-  }
-
-  /** Not one page is left. */
-  fill(): void {
-    for (const piece of [1 << 20, 1 << 16, 4096]) {
-      try {
-        for (;;) writeFileSync(this.#ballast, Buffer.alloc(piece), { flag: 'a' });
-      } catch {
-        // Full, up to the size of a piece.
-      }
-    }
-  }
-
-  free(): void {
-    rmSync(this.#ballast);
-  }
-}
-
-function mount(folder: string): boolean {
-  mkdirSync(folder, { recursive: true });
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'tmpfs', folder], { stdio: 'pipe' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function unmount(folder: string): void {
-  execFileSync('umount', ['-l', folder], { stdio: 'pipe' });
-}
-
-function smallDisk(stage: Stage, folder: string): SmallDisk {
-  if (!mount(folder)) throw new Error(`no disk could be mounted on ${folder}`);
-  stage.after(() => unmount(folder));
-  return new SmallDisk(folder);
-}
-
-/** Whether this machine lets us mount anything: tried before the suite, as a suite cannot be left out later. */
-function canMount(): boolean {
-  const folder = join('/tmp', `crossdc-mount-${process.pid}`);
-  const can = mount(folder);
-  if (can) unmount(folder);
-  rmSync(folder, { recursive: true, force: true });
-  return can;
-}
-
 const title = 'the disk is full';
-if (canMount()) describe(title, suite);
+if (SmallDisk.isPossible()) describe(title, suite);
 else {
   describe(title, () => {
     it('did not run: nothing may be mounted here', () => {
@@ -91,7 +30,7 @@ function suite(): void {
   it('at the sender: the application is told with 507, the version before stays, and it recovers by itself', async () => {
     const pair = await Pair.create(stage, { keys: CALM });
     const { dc1, dc2 } = pair;
-    const disk = smallDisk(stage, dc1.stateFolder);
+    const disk = SmallDisk.mount(stage, dc1.stateFolder);
     await Promise.all([dc1.start(), dc2.start()]);
     await pair.untilBothUp();
     const old = freshBytes(100_000);
@@ -130,7 +69,7 @@ function suite(): void {
     const { dc1, dc2 } = pair;
     const folder = join(dc2.site.folder, 'held-disk');
     dc2.keys.dataSnapshotStorageDirectory = join(folder, 'held');
-    const disk = smallDisk(stage, folder);
+    const disk = SmallDisk.mount(stage, folder);
     await Promise.all([dc1.start(), dc2.start()]);
     await pair.untilBothUp();
     const old = freshBytes(100_000);
@@ -158,7 +97,7 @@ function suite(): void {
   it('where the state is, and the peer dies: the death is found, announced and delivered all the same', async () => {
     const pair = await Pair.create(stage);
     const { dc1, dc2 } = pair;
-    const disk = smallDisk(stage, dc2.stateFolder);
+    const disk = SmallDisk.mount(stage, dc2.stateFolder);
     await Promise.all([dc1.start(), dc2.start()]);
     await pair.untilBothUp();
     const state = freshBytes(50_000);

@@ -30,6 +30,8 @@ describe('the local API of a gateway at work', () => {
     const path = '/v1/snapshots/accounts';
     expect((await dc1.api(`${path}?wait=replicated`, { method: 'POST', body: bytes, headers })).status).to.equal(200);
     expect((await dc1.api('/v1/snapshots')).status).to.equal(200);
+    expect((await dc1.api('/v1/snapshots?history=true')).status).to.equal(200);
+    expect((await dc1.api('/v1/damaged')).json()).to.deep.equal([]);
     expect((await dc1.api('/v1/snapshots/orders')).body.equals(bytes)).to.equal(true);
     expect((await dc1.api('/v1/snapshots/nowhere')).status).to.equal(404);
     expect((await dc1.api('/v1/snapshot-requests', { method: 'POST', json: {} })).status).to.equal(202);

@@ -108,7 +108,7 @@ export class FileEventLog implements EventLog {
   flush(): Promise<void> {
     const last = this.#unwritten.at(-1);
     if (last === undefined) return Promise.resolve();
-    return new Promise((resolve, reject: (reason: unknown) => void) => {
+    return new Promise((resolve, reject) => {
       const { waiter } = last;
       last.waiter = {
         resolve: () => {
@@ -117,7 +117,7 @@ export class FileEventLog implements EventLog {
         },
         reject: (reason: unknown) => {
           waiter?.reject(reason);
-          reject(reason);
+          reject(reason instanceof Error ? reason : new Error(String(reason)));
         },
       };
       this.#writing ??= this.#writeAll();

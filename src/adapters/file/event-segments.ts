@@ -2,9 +2,11 @@ import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GatewayEvent } from '../../core/events.ts';
 import type { Log } from '../../ports/log.ts';
+import { messageOf } from '../../errors.ts';
 import { systemCode, type Disk, type DiskFile } from './disk.ts';
 import { idOfLine, linesOf, parseEvent } from './event-lines.ts';
 import { ignore } from '../storage/lanes.ts';
+import { isUnreadable } from './store-error.ts';
 
 /** `FIRST-ID.jsonl`, the id padded so that the names sort as the ids do. */
 const SEGMENT_NAME = /^(\d{16})\.jsonl$/;
@@ -76,7 +78,8 @@ export class EventSegments {
       const segment = this.#segments[i];
       if (segment === undefined || segment.bytes === 0) continue;
       if (found.length >= most) return { lines: found.reverse(), hasOlder: true };
-      const bytes = await readFile(segment.path);
+      const bytes = await readFile(segment.path).catch((error: unknown) => this.#leaveOut(segment, error));
+      if (bytes === null) continue;
       const lines = [...linesOf(bytes)];
       let isEndKnown = i < this.#segments.length - 1;
       let bad = 0;
@@ -156,6 +159,18 @@ export class EventSegments {
 
   async close(): Promise<void> {
     await this.#closeFile();
+  }
+
+  /** A segment that cannot be read is left where it is; nothing more is written to it. */
+  #leaveOut(segment: Segment, error: unknown): null {
+    if (!isUnreadable(error)) throw error;
+    this.#options.log.error(
+      { segment: segment.path, problem: messageOf(error) },
+      'A segment of the event log cannot be read; its events are missing from the log',
+    );
+    this.#mustBegin ||= segment === this.#segments.at(-1);
+    this.#segments = this.#segments.filter((other) => other !== segment);
+    return null;
   }
 
   #cutAt(segment: Segment, bytes: number): void {

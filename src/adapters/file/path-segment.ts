@@ -24,6 +24,17 @@ export function pathSegment(text: string): string {
   return `${prefix}~${createHash('sha256').update(text, 'utf8').digest('hex')}`;
 }
 
+/** The text that a folder's name was made of; null when it was cut, or when the name was not made here. */
+export function textOfSegment(segment: string): string | null {
+  if (segment.includes('~')) return null;
+  try {
+    const text = decodeURIComponent(segment);
+    return text !== '' && pathSegment(text) === segment ? text : null;
+  } catch {
+    return null;
+  }
+}
+
 function encodeByte(byte: number, isFirst: boolean): string {
   const char = String.fromCharCode(byte);
   if (/[A-Za-z0-9_-]/.test(char) || (char === '.' && !isFirst)) return char;

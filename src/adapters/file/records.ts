@@ -9,8 +9,8 @@ import { Folders, makeRoot } from './folders.ts';
 import { LatestWrites } from './latest-writes.ts';
 import { ignore } from '../storage/lanes.ts';
 import { assertFolderName, parseRecordName } from './record-names.ts';
-import { seal, unseal } from '../storage/sealed-document.ts';
-import { storeError, withStoreErrors } from './store-error.ts';
+import { seal, unseal, type Unsealed } from '../storage/sealed-document.ts';
+import { isUnreadable, storeError, unlessPassing, withStoreErrors } from './store-error.ts';
 
 const TEMP_FOLDER = '.tmp';
 const SUFFIX = '.json';
@@ -45,20 +45,28 @@ export class FileRecords implements Records {
     const records = new FileRecords(options);
     await withStoreErrors('records', async () => {
       await makeRoot(records.#disk, options.root);
-      await records.#disk.makeFolder(join(options.root, TEMP_FOLDER));
-      const left = await readdir(join(options.root, TEMP_FOLDER));
+      await records.#disk.makeFolder(join(options.root, TEMP_FOLDER)).catch(unlessPassing);
+      const left = (await readdir(join(options.root, TEMP_FOLDER)).catch(unlessMissing)) ?? [];
       for (const name of left) await records.#disk.unlink(join(options.root, TEMP_FOLDER, name)).catch(ignore);
+      await records.#syncBelow(options.root);
     });
     return records;
+  }
+
+  /** What a killed process had renamed may be visible and not yet durable: it is, before anybody acts on it. */
+  async #syncBelow(folder: string): Promise<void> {
+    const entries: Dirent[] = (await readdir(folder, { withFileTypes: true }).catch(unlessMissing)) ?? [];
+    for (const entry of entries)
+      if (entry.isDirectory() && !entry.name.startsWith('.')) await this.#syncBelow(join(folder, entry.name));
+    await this.#disk.syncFolder(folder).catch(ignore);
   }
 
   async read(name: string): Promise<unknown> {
     const path = this.#path(name);
     await this.#writes.idle(name);
     return withStoreErrors('records', async () => {
-      const text = await readFile(path, 'utf8').catch(unlessMissing);
-      if (text === undefined) return undefined;
-      const document = unseal(text);
+      const document = await this.#document(name, path);
+      if (document === undefined) return undefined;
       if (document.kind === 'value') return document.value;
       if (document.kind === 'newer') {
         this.#options.log.error(
@@ -70,6 +78,30 @@ export class FileRecords implements Records {
       await this.#setAside(name, path, document.problem);
       return undefined;
     });
+  }
+
+  /** A record is condemned neither for one bad read nor on a disk that fails as a whole: that may pass. */
+  async #document(name: string, path: string): Promise<Unsealed | undefined> {
+    const first = await readFile(path, 'utf8').then(unseal, unreadable);
+    if (first?.kind !== 'damaged') return first;
+    const second = await readFile(path, 'utf8').then(unseal, unreadable);
+    if (second?.kind !== 'damaged' || (await this.#takesWrites())) return second;
+    this.#options.log.error(
+      { record: name, problem: second.problem },
+      'A record cannot be read on a disk that takes no writes; it counts as missing now and is left as it is',
+    );
+    return undefined;
+  }
+
+  async #takesWrites(): Promise<boolean> {
+    try {
+      const path = this.#tempPath();
+      await (await this.#disk.create(path)).close();
+      await this.#disk.unlink(path);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async write(name: string, value: unknown): Promise<void> {
@@ -118,8 +150,7 @@ export class FileRecords implements Records {
   }
 
   async #replace(path: string, folders: readonly string[], text: string): Promise<void> {
-    this.#temps += 1;
-    const temp = join(this.#options.root, TEMP_FOLDER, `${this.#temps}-${randomBytes(4).toString('hex')}`);
+    const temp = this.#tempPath();
     try {
       await this.#folders.ensure(...folders);
       const file = await this.#disk.create(temp);
@@ -132,6 +163,9 @@ export class FileRecords implements Records {
       await this.#disk.rename(temp, path);
     } catch (error) {
       this.#folders.forget(dirname(path));
+      // It could not be made at a start on a full disk; the next attempt finds it.
+      if (systemCode(error) === 'ENOENT')
+        await this.#disk.makeFolder(join(this.#options.root, TEMP_FOLDER)).catch(ignore);
       await this.#disk.unlink(temp).catch(ignore);
       throw error;
     }
@@ -152,10 +186,22 @@ export class FileRecords implements Records {
     });
   }
 
+  #tempPath(): string {
+    this.#temps += 1;
+    return join(this.#options.root, TEMP_FOLDER, `${this.#temps}-${randomBytes(4).toString('hex')}`);
+  }
+
   #path(name: string): string {
     const { folders, last } = parseRecordName(name);
     return join(this.#options.root, ...folders, `${last}${SUFFIX}`);
   }
+}
+
+/** undefined: there is none. */
+function unreadable(error: unknown): { readonly kind: 'damaged'; readonly problem: string } | undefined {
+  if (isUnreadable(error)) return { kind: 'damaged', problem: `it cannot be read (${systemCode(error) ?? ''})` };
+  unlessMissing(error);
+  return undefined;
 }
 
 function unlessMissing(error: unknown): undefined {

@@ -19,6 +19,8 @@ export class SnapshotFiles {
   readonly root: string;
   readonly folders: Folders;
   readonly #disk: Disk;
+  /** Once it was there it is never made again: that it is gone says that the disk is, and an empty mount point is left. */
+  #hasTempFolder = false;
   #temps = 0;
 
   constructor(disk: Disk, root: string) {
@@ -131,8 +133,16 @@ export class SnapshotFiles {
     await this.#disk.unlink(path);
   }
 
-  /** Writes and removes a little. */
+  /** Makes our own folder, unless it was there already in this run. */
+  async makeTempFolder(): Promise<void> {
+    if (this.#hasTempFolder) return;
+    await this.#disk.makeFolder(join(this.root, TEMP_FOLDER));
+    this.#hasTempFolder = true;
+  }
+
+  /** Writes and removes a little; makes our own folder when a start on a full disk could not. */
   async probe(): Promise<void> {
+    await this.makeTempFolder();
     const temp = this.tempPath();
     try {
       await this.#write(temp, [Buffer.alloc(4096, 'crossdc ')]);

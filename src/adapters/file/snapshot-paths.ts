@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { SnapshotKey } from '../../core/snapshot.ts';
-import { pathSegment } from './path-segment.ts';
+import { pathSegment, textOfSegment } from './path-segment.ts';
 
 /** Ours, below the root: files that are being written, and what is kept for a person. */
 export const TEMP_FOLDER = '.tmp';
@@ -25,6 +25,13 @@ export interface VersionPaths {
 
 export function segmentsOf(key: SnapshotKey): [string, string, string] {
   return [pathSegment(key.dataCenter), pathSegment(key.workload), pathSegment(key.origin)];
+}
+
+/** The key whose folder this is; null when a name was cut, so that only a row could say it. */
+export function keyOfSegments([first = '', second = '', third = '']: readonly string[]): SnapshotKey | null {
+  const [dataCenter, workload, origin] = [first, second, third].map(textOfSegment);
+  if (typeof dataCenter !== 'string' || typeof workload !== 'string' || typeof origin !== 'string') return null;
+  return { dataCenter, workload, origin };
 }
 
 export function versionPaths(root: string, key: SnapshotKey, version: number): VersionPaths {

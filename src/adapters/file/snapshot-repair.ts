@@ -1,33 +1,57 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
-import type { StoredSnapshot } from '../../core/snapshot.ts';
+import type { SnapshotKey, StoredSnapshot } from '../../core/snapshot.ts';
 import type { Log } from '../../ports/log.ts';
 import { messageOf } from '../../errors.ts';
-import type { Disk } from './disk.ts';
+import { MINUTE_MS } from '../../units.ts';
+import { systemCode, type Disk } from './disk.ts';
 import { makeRoot } from './folders.ts';
 import { ignore } from '../storage/lanes.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
-import { QUARANTINE_FOLDER, TEMP_FOLDER } from './snapshot-paths.ts';
+import { keyOfSegments, parseFileName, QUARANTINE_FOLDER, TEMP_FOLDER } from './snapshot-paths.ts';
 import type { Finding, Scan } from './snapshot-scan.ts';
+import { unlessPassing } from './store-error.ts';
 
-/** Something stored that cannot be used any more; told once, when it is found. */
+/** Something stored that cannot be used any more; told once a version, when it is found. */
 export interface Damage {
-  /** The version that is lost; null where not even that is known. */
+  /** The version that is lost; null where there is no row that could be believed. */
   readonly snapshot: StoredSnapshot | null;
+  /** Of what: without a row as the names of folder and file say it, which is a guess; null where they do not. */
+  readonly version: { readonly key: SnapshotKey; readonly version: number } | null;
   /** Below the root of the store. */
   readonly path: string;
   readonly reason: string;
 }
 
-/** Makes the root and our own folders in it, and clears what a crash left half-written. */
-export async function prepareRoot(disk: Disk, root: string): Promise<void> {
+/**
+ * Makes the root and our own folders in it, and clears what a crash left half-written. A disk that takes nothing now is
+ * no reason to refuse what there is; the first probe that works makes the folders.
+ */
+export async function prepareRoot(disk: Disk, files: SnapshotFiles): Promise<void> {
+  const { root } = files;
   await makeRoot(disk, root);
-  for (const name of [TEMP_FOLDER, QUARANTINE_FOLDER]) await disk.makeFolder(join(root, name));
-  for (const name of readdirSync(join(root, TEMP_FOLDER))) {
+  await files.makeTempFolder().catch(unlessPassing);
+  await disk.makeFolder(join(root, QUARANTINE_FOLDER)).catch(unlessPassing);
+  for (const name of namesIn(join(root, TEMP_FOLDER))) {
     // What cannot be removed is in nobody's way: names of temp files are never used twice.
     await disk.unlink(join(root, TEMP_FOLDER, name)).catch(ignore);
   }
 }
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/**
+ * After so long the system has made a change of a folder durable by itself; most take seconds. Raised: more fsyncs at a
+ * start that comes soon after writes; lowered: what a killed process had just written may be shown and then be lost.
+ */
+const SETTLED_MS = 10 * MINUTE_MS;
 
 export interface Repair {
   readonly files: SnapshotFiles;
@@ -53,13 +77,30 @@ export async function repairStore(scan: Scan, by: Repair): Promise<void> {
     }
   }
   // What a killed process had renamed may be visible and not yet durable; now it is, before anybody is told of it.
-  for (const parent of scan.parents) {
-    await by.disk.syncFolder(parent).catch((error: unknown) => {
+  // The folders of what was moved away come first: a name is durable where it went before it is gone where it was.
+  const away = scan.rows
+    .filter((row) => row.place === 'quarantined')
+    .map((row) => by.files.paths(row).quarantineFolder);
+  const changed = [...new Set(away), ...scan.folders].filter((folder) => isChangedLately(folder, scan.at));
+  for (const folder of [...changed, ...scan.parents]) {
+    await by.disk.syncFolder(folder).catch((error: unknown) => {
       by.log.warn({ problem: messageOf(error) }, 'A folder of the store could not be made durable');
     });
-    by.files.folders.known(parent);
   }
-  for (const folder of scan.folders) by.files.folders.known(folder);
+  for (const folder of [...scan.folders, ...scan.parents]) by.files.folders.known(folder);
+}
+
+/**
+ * Whether the system may not have written by itself yet what was changed in the folder. A time that is still to come tells
+ * nothing, and one that cannot be read is no reason to refuse a start.
+ */
+function isChangedLately(folder: string, at: string): boolean {
+  try {
+    const ageMs = Date.parse(at) - statSync(folder).mtimeMs;
+    return ageMs < SETTLED_MS;
+  } catch (error) {
+    return systemCode(error) !== 'ENOENT';
+  }
 }
 
 async function repair(finding: Finding, files: SnapshotFiles): Promise<void> {
@@ -91,19 +132,20 @@ function tell(finding: Finding, by: Repair): void {
       const { key, version } = finding.row;
       const path = relative(root, by.files.paths(finding.row).bytes);
       by.log.error({ ...key, version, reason: finding.reason }, 'A stored snapshot is lost');
-      by.onDamage({ snapshot: finding.row, path, reason: finding.reason });
+      by.onDamage({ snapshot: finding.row, version: { key, version }, path, reason: finding.reason });
       return;
     }
     case 'damaged': {
       const path = relative(root, join(root, ...finding.segments, basename(finding.files[0] ?? '')));
       by.log.error({ path, reason: finding.reason }, 'A damaged file of the store was moved to its quarantine');
-      by.onDamage({ snapshot: null, path, reason: finding.reason });
+      for (const version of versionsOf(finding)) by.onDamage({ snapshot: null, version, path, reason: finding.reason });
       return;
     }
     case 'unreadable': {
       const path = relative(root, finding.path);
       by.log.error({ path, reason: finding.reason }, 'A part of the store cannot be read and was left as it is');
-      by.onDamage({ snapshot: null, path, reason: finding.reason });
+      const [version = null] = finding.segments === null ? [] : versionsOf({ ...finding, files: [finding.path] });
+      by.onDamage({ snapshot: null, version, path, reason: finding.reason });
       return;
     }
     case 'orphan':
@@ -112,4 +154,15 @@ function tell(finding: Finding, by: Repair): void {
     case 'unsettled':
       return;
   }
+}
+
+/** What the files are of, each version once; one null when the names do not say it. */
+function versionsOf(found: {
+  readonly segments: readonly string[] | null;
+  readonly files: readonly string[];
+}): readonly Damage['version'][] {
+  const key = keyOfSegments(found.segments ?? []);
+  const versions = found.files.map((file) => parseFileName(basename(file))?.version);
+  const known = [...new Set(versions)].filter((version) => version !== undefined);
+  return key === null || known.length === 0 ? [null] : known.map((version) => ({ key, version }));
 }

@@ -21,8 +21,13 @@ export type Finding =
       readonly files: readonly string[];
       readonly reason: string;
     }
-  /** Something could not be read; it is left where it is and not offered. */
-  | { readonly kind: 'unreadable'; readonly path: string; readonly reason: string }
+  /** Something could not be read; it is left where it is and not offered. `segments` when it is a row that is damaged. */
+  | {
+      readonly kind: 'unreadable';
+      readonly path: string;
+      readonly segments: readonly string[] | null;
+      readonly reason: string;
+    }
   /** The bytes of a write or removal that a crash cut short. */
   | { readonly kind: 'orphan'; readonly path: string }
   /** A crash came between the row and the move of its bytes. */
@@ -90,7 +95,7 @@ function listed(scan: Scan, path: string, isRoot = false): Dirent[] {
     return readdirSync(path, { withFileTypes: true });
   } catch (error) {
     if (isRoot) throw error;
-    scan.findings.push({ kind: 'unreadable', path, reason: messageOf(error) });
+    scan.findings.push({ kind: 'unreadable', path, segments: null, reason: messageOf(error) });
     return [];
   }
 }
@@ -140,12 +145,12 @@ function scanVersion(scan: Scan, found: FoundVersion): void {
   try {
     text = readFileSync(rowPath, 'utf8');
   } catch (error) {
-    scan.findings.push({ kind: 'unreadable', path: rowPath, reason: messageOf(error) });
+    scan.findings.push({ kind: 'unreadable', path: rowPath, segments: found.segments, reason: messageOf(error) });
     return;
   }
   const parsed = parseRow(text);
   if (parsed.kind === 'newer') {
-    scan.findings.push({ kind: 'unreadable', path: rowPath, reason: parsed.problem });
+    scan.findings.push({ kind: 'unreadable', path: rowPath, segments: null, reason: parsed.problem });
     return;
   }
   const problem = parsed.kind === 'damaged' ? parsed.problem : misplaced(parsed.row, found);

@@ -173,7 +173,7 @@ export class FileSnapshotStore implements SnapshotStore {
 
   async #load(): Promise<void> {
     const { root, log } = this.#options;
-    await prepareRoot(this.#disk, root);
+    await prepareRoot(this.#disk, this.#files);
     const scan = await scanStore(root, this.#now());
     await repairStore(scan, {
       files: this.#files,
@@ -258,8 +258,9 @@ export class FileSnapshotStore implements SnapshotStore {
   async #lose(row: StoredSnapshot, reason: string): Promise<void> {
     const lost = moved(row, { place: 'lost', at: this.#now(), reason });
     const paths = this.#files.paths(row);
+    const { key, version } = row;
     this.#index.set([lost]);
-    this.#options.log.error({ ...row.key, version: row.version, reason }, 'A stored snapshot is damaged');
+    this.#options.log.error({ ...key, version, reason }, 'A stored snapshot is damaged');
     try {
       await this.#files.quarantine(
         [row.place === 'quarantined' ? paths.quarantined : paths.bytes],
@@ -269,11 +270,11 @@ export class FileSnapshotStore implements SnapshotStore {
       await this.#files.rewrite(lost);
     } catch (error) {
       this.#options.log.error(
-        { ...row.key, version: row.version, problem: messageOf(error) },
+        { ...key, version, problem: messageOf(error) },
         'A damaged snapshot could not be set aside on disk',
       );
     }
-    this.#tellDamage({ snapshot: lost, path: paths.segments.join('/'), reason });
+    this.#tellDamage({ snapshot: lost, version: { key, version }, path: paths.segments.join('/'), reason });
   }
 
   #now(): string {

@@ -3,6 +3,7 @@ import { systemCode, type Disk, type DiskReader } from './disk.ts';
 import { ignore } from '../storage/lanes.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
 import { contentProblem, FileSnapshotReader } from './snapshot-reader.ts';
+import { isUnreadable } from './store-error.ts';
 
 export type Verified =
   | { readonly kind: 'good'; readonly reader: FileSnapshotReader }
@@ -49,8 +50,8 @@ export async function verify(row: StoredSnapshot, where: Where): Promise<Verifie
 async function readProblem(error: unknown, files: SnapshotFiles): Promise<string> {
   const code = systemCode(error);
   if (code === 'ELOOP') return 'it was replaced by a link';
-  if (code !== 'EIO' && code !== 'ENOENT') throw error;
+  if (code !== 'ENOENT' && !isUnreadable(error)) throw error;
   // On a disk that is away or failing as a whole, every version would look lost.
   await files.probe();
-  return code === 'EIO' ? 'the disk cannot read it (EIO)' : 'its bytes are missing';
+  return code === 'ENOENT' ? 'its bytes are missing' : `the disk cannot read it (${code ?? ''})`;
 }

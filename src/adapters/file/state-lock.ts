@@ -69,6 +69,29 @@ export class StateLock {
     });
   }
 
+  /**
+   * Looks, on a disk that takes no claim, whether somebody has the lock. It protects from nobody who comes later.
+   * @throws GatewayError `state-locked` when a claim answers, or does not refuse; `store-unavailable`
+   */
+  static async assertFree(stateFolder: string): Promise<void> {
+    await withStoreErrors('state', async () => {
+      const folder = join(stateFolder, LOCK_FOLDER);
+      const handle = await open(folder, 'r').catch((error: unknown) => {
+        if (systemCode(error) === 'ENOENT') return null;
+        throw error;
+      });
+      if (handle === null) return;
+      try {
+        for (const name of (await readdir(folder)).filter((one) => CLAIM_NAME.test(one))) {
+          const other = await askHolder(socketPath(folder, name, handle.fd));
+          if (other.kind === 'alive' || other.kind === 'silent') throw await lockedBy(folder, name, other);
+        }
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
   /** Idempotent. The lock is free when it resolves; it is free as well when the process just ends. */
   release(): Promise<void> {
     this.#releasing ??= this.#claim.withdraw();
@@ -122,7 +145,7 @@ async function lockedBy(folder: string, name: string, other: Answer): Promise<Ga
   const where = host === null || host === hostname() ? '' : ` on ${host}`;
   return new GatewayError(
     'state-locked',
-    `The state folder is in use by process ${pid}${where}, started ${startedAt}${how}.`,
+    `The folder is in use by process ${pid}${where}, started ${startedAt}${how}.`,
     {
       facts: { pid, host, startedAt, folder, answers: other.kind === 'alive' },
     },
@@ -165,7 +188,7 @@ class Claim {
       await claim.withdraw();
       // A holder clears what it takes for left over; that there is one is all that we need to know.
       if (systemCode(error) !== 'ENOENT') throw error;
-      throw new GatewayError('state-locked', 'The state folder is in use by another process that has just started.', {
+      throw new GatewayError('state-locked', 'The folder is in use by another process that has just started.', {
         cause: error,
       });
     }
@@ -203,10 +226,14 @@ class Claim {
   }
 
   #socketPath(name: string): string {
-    const path = join(this.folder, name);
-    if (Buffer.byteLength(path) <= LONGEST_SOCKET_PATH) return path;
-    return `/proc/self/fd/${this.#handle.fd}/${name}`;
+    return socketPath(this.folder, name, this.#handle.fd);
   }
+}
+
+/** @param descriptor of the folder, open for as long as the path is used */
+function socketPath(folder: string, name: string, descriptor: number): string {
+  const path = join(folder, name);
+  return Buffer.byteLength(path) <= LONGEST_SOCKET_PATH ? path : `/proc/self/fd/${descriptor}/${name}`;
 }
 
 function listening(server: Server, path: string): Promise<void> {

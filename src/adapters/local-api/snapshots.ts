@@ -12,6 +12,7 @@ const DEFAULT_WAIT_SECONDS = 30;
 export const snapshotRoutes: readonly Route[] = [
   { path: '/v1/snapshots', methods: { get: listSnapshots } },
   { path: '/v1/snapshots/:origin', methods: { get: readSnapshot, put: putSnapshot, post: putSnapshot } },
+  { path: '/v1/damaged', methods: { get: listDamaged } },
 ];
 
 async function putSnapshot(exchange: Exchange): Promise<void> {
@@ -37,7 +38,13 @@ function receiptOf({ workload, origin, version, bytes, sha256, takenAt, replicat
 }
 
 function listSnapshots({ request, response, context }: Exchange): void {
-  sendJson(response, 200, context.api.outgoing(workloadOf(request)));
+  const hasHistory = queryWord(request, 'history', ['true', 'false']) === 'true';
+  const workload = workloadOf(request);
+  sendJson(response, 200, hasHistory ? context.api.ownVersions(workload) : context.api.outgoing(workload));
+}
+
+async function listDamaged({ response, context }: Exchange): Promise<void> {
+  sendJson(response, 200, await context.api.damaged());
 }
 
 async function readSnapshot(exchange: Exchange): Promise<void> {

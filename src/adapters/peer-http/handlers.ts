@@ -71,7 +71,7 @@ function handleInventory(exchange: Exchange, { inbox }: HandlerContext): void {
   if (typeof dataCenter !== 'string' || !DATA_CENTER_NAME.test(dataCenter)) {
     throw new ListenerRefusal('bad-request', 'The caller must name its data centre.', HEADER.dataCenter);
   }
-  exchange.answer(200, inbox.inventory(dataCenter));
+  exchange.answer(200, inbox.inventory(dataCenter, exchange.from));
 }
 
 function decodeMessage(body: Uint8Array): PeerMessage {

@@ -34,11 +34,12 @@ export class SnapshotIndex {
   /** Adds the rows, each in place of the one of the same version, as one change. */
   set(rows: readonly StoredSnapshot[]): void {
     if (rows.length === 0) return;
-    for (const row of rows) {
-      const others = this.rowsOf(row.key).filter((other) => other.version !== row.version);
+    // Key by key: sorting again for each row would take long for a key of many versions.
+    for (const [key, versions] of byKeyAndVersion(rows)) {
+      const others = (this.#byKey.get(key) ?? []).filter((other) => !versions.has(other.version));
       this.#byKey.set(
-        keyText(row.key),
-        [...others, row].sort((a, b) => b.version - a.version),
+        key,
+        [...others, ...versions.values()].sort((a, b) => b.version - a.version),
       );
     }
     this.#changed();
@@ -55,6 +56,17 @@ export class SnapshotIndex {
     this.#all = null;
     this.#generation += 1;
   }
+}
+
+function byKeyAndVersion(rows: readonly StoredSnapshot[]): Map<string, Map<number, StoredSnapshot>> {
+  const byKey = new Map<string, Map<number, StoredSnapshot>>();
+  for (const row of rows) {
+    const key = keyText(row.key);
+    const versions = byKey.get(key);
+    if (versions === undefined) byKey.set(key, new Map([[row.version, row]]));
+    else versions.set(row.version, row);
+  }
+  return byKey;
 }
 
 /** The live rows of one key that a live withdrawal beats, set aside. @param at RFC 3339, now */

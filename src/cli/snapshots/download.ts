@@ -41,14 +41,15 @@ interface Subject {
  * @throws CliError; the sink has then not been committed
  */
 export async function download(of: Download): Promise<Downloaded> {
-  const tally = new Tally();
   const interrupted = of.io.interruption();
+  const state = { tally: new Tally(), interrupted, hasAdopted: false };
+  const { tally } = state;
   let subject: Subject | undefined;
   let attemptsLeft = ATTEMPTS;
   for (;;) {
     const before = tally.bytes;
     try {
-      subject = await transfer(of, { subject, tally, interrupted });
+      subject = await transfer(of, state, subject);
       break;
     } catch (error) {
       throwIfInterrupted(interrupted);
@@ -60,6 +61,11 @@ export async function download(of: Download): Promise<Downloaded> {
       await of.io.sleep(backoffMs(ATTEMPTS - attemptsLeft + 1, RETRY, Math.random()), interrupted);
       throwIfInterrupted(interrupted);
     }
+  }
+  if (tally.sha256() !== subject.sha256) {
+    // Nobody may go on with these; and if they came from an earlier download, this one begins again without them.
+    const isEmptied = await of.sink.restart();
+    if (state.hasAdopted && isEmptied) return download(of);
   }
   assertDigest('the bytes that came', tally.sha256(), subject.sha256);
   return { bytes: tally.bytes, sha256: subject.sha256, version: subject.version };
@@ -76,13 +82,15 @@ class Broken extends Error {
 }
 
 interface State {
-  readonly subject: Subject | undefined;
   readonly tally: Tally;
   readonly interrupted: AbortSignal;
+  /** Some of the bytes came in an earlier download, by another process. */
+  hasAdopted: boolean;
 }
 
 /** One attempt, from where the tally stands. Resolves when everything is there. @throws Broken, CliError */
-async function transfer(of: Download, { subject: known, tally, interrupted }: State): Promise<Subject> {
+async function transfer(of: Download, state: State, known: Subject | undefined): Promise<Subject> {
+  const { tally, interrupted } = state;
   const resumeAt = known?.etag === undefined ? 0 : tally.bytes;
   if (known !== undefined && known.total === tally.bytes) return known;
   const headers: Record<string, string> =
@@ -92,9 +100,23 @@ async function transfer(of: Download, { subject: known, tally, interrupted }: St
   const subject = isRest && known !== undefined ? known : subjectOf(of, answer);
   if (isRest) {
     assertRest(of, answer, resumeAt);
-  } else if (tally.bytes > 0) {
-    if (!(await of.sink.restart())) {
+  } else {
+    try {
+      await begin(of, state, subject);
+    } catch (error) {
       answer.destroy();
+      throw error;
+    }
+  }
+  await copy(of, answer, { subject, tally, interrupted });
+  return subject;
+}
+
+/** The first bytes of a snapshot come next, unless there is a part of it already. @throws Broken when the rest is wanted */
+async function begin(of: Download, state: State, subject: Subject): Promise<void> {
+  const { tally } = state;
+  if (tally.bytes > 0) {
+    if (!(await of.sink.restart())) {
       throw new CliError(
         EXIT.failed,
         'the connection broke, and meanwhile the snapshot changed: discard what was written',
@@ -102,14 +124,20 @@ async function transfer(of: Download, { subject: known, tally, interrupted }: St
     }
     tally.reset();
   }
-  await copy(of, answer, { subject, tally, interrupted });
-  return subject;
+  const adopted = await of.sink.adopt(subject.sha256, (chunk) => tally.add(chunk));
+  if (adopted === 0) return;
+  if (subject.etag !== undefined && subject.total !== null && adopted <= subject.total) {
+    state.hasAdopted = true;
+    throw new Broken(subject, 'the rest of what an earlier download left is wanted');
+  }
+  await of.sink.restart();
+  tally.reset();
 }
 
 async function copy(
   of: Download,
   answer: IncomingMessage,
-  { subject, tally, interrupted }: State & { subject: Subject },
+  { subject, tally, interrupted }: { subject: Subject; tally: Tally; interrupted: AbortSignal },
 ): Promise<void> {
   try {
     for await (const chunk of answer as AsyncIterable<Buffer>) {

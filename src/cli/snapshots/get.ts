@@ -27,7 +27,8 @@ export const getCommand: Command = {
 crossdc snapshots get ORIGIN [--held PEER [--version V]] [--workload W] [--output FILE]
 
 Writes the bytes of ORIGIN's newest snapshot to stdout or to FILE, verified against their digest. FILE appears whole or
-not at all. A connection that breaks is taken up again where it broke.
+not at all. A connection that breaks is taken up again where it broke; a download to FILE that was ended is gone on with by
+the next one of the same snapshot.
 
   --held PEER        what is held from PEER; without it, our own outgoing snapshot
   --version V        with --held: this version, also an older one
@@ -54,7 +55,9 @@ ${TARGET_HELP}`,
       }
     } finally {
       progress.end();
-      await sink.discard();
+      if (await sink.discard()) {
+        await writeLine(io.stderr, `${printable(origin)}: what has come is kept; the same command goes on with it`);
+      }
     }
     return EXIT.done;
   },

@@ -2,12 +2,13 @@ import type { HeldView, OutgoingView } from '../../ports/gateway-api.ts';
 import { asHeldRows, asOutgoingRows } from '../answers.ts';
 import { parseCommandLine, type Command } from '../command.ts';
 import { printable } from '../display-width.ts';
-import { EXIT, usageError } from '../exit-status.ts';
+import { EXIT } from '../exit-status.ts';
 import { formatAge, formatBytes } from '../format.ts';
 import { writeJson, writeLine } from '../io.ts';
 import { LocalApi } from '../local-api.ts';
 import { table } from '../table.ts';
 import { resolveTarget, TARGET_HELP, TARGET_OPTIONS } from '../target.ts';
+import { everythingTable, readEverything } from './everything.ts';
 import { segment, withQuery } from './paths.ts';
 
 const GRAMMAR = {
@@ -24,28 +25,34 @@ const GRAMMAR = {
 
 export const listCommand: Command = {
   help: `\
-crossdc snapshots list [--held PEER [--all]] [--workload W] [--json]
+crossdc snapshots list [--held PEER] [--all] [--workload W] [--json]
 
 Lists the newest snapshot of each origin: outgoing ones, or what is held from a peer.
 
   --held PEER        what is held from PEER
-  --all              with --held: every version that is there, with what became of it
-  --workload W       only this workload's
+  --all              every version that is stored, where it is, since when and why: outgoing ones, those that peers
+                     gave back, and what is held from every peer (with --held: from PEER), then what was damaged and
+                     is kept
+  --workload W       only this workload's, and nothing of what was damaged
   --json             one JSON document
 ${TARGET_HELP}`,
   async run(argv, io) {
     const { values } = parseCommandLine(GRAMMAR, argv);
-    if (values.all === true && values.held === undefined) {
-      throw usageError('snapshots list: --all goes with --held PEER; of outgoing snapshots the newest is listed');
-    }
     const api = new LocalApi(await resolveTarget(values, io));
+    if (values.all === true && values.held === undefined) {
+      const everything = await readEverything(api, values.workload);
+      if (values.json === true) await writeJson(io.stdout, everything.answer);
+      else for (const line of everythingTable(everything, io.wallMs())) await writeLine(io.stdout, line);
+      for (const problem of everything.missing) await writeLine(io.stderr, `crossdc: not listed: ${problem}`);
+      return everything.missing.length === 0 ? EXIT.done : EXIT.failed;
+    }
     const history = values.all === true ? 'true' : undefined;
     const path = values.held === undefined ? '/v1/snapshots' : `/v1/peers/${segment(values.held, '--held')}/snapshots`;
     const answer = await api.json({ path: withQuery(path, { history, workload: values.workload }) });
     const lines =
       values.held === undefined
         ? outgoingTable(asOutgoingRows(api.target, answer), io.wallMs())
-        : heldTable(asHeldRows(api.target, answer), io.wallMs());
+        : heldTable(asHeldRows(api.target, answer), io.wallMs(), values.all === true);
     if (values.json === true) await writeJson(io.stdout, answer);
     else for (const line of lines) await writeLine(io.stdout, line);
     return EXIT.done;
@@ -69,9 +76,10 @@ function outgoingTable(rows: readonly OutgoingView[], wallMs: number): string[] 
   );
 }
 
-function heldTable(rows: readonly HeldView[], wallMs: number): string[] {
+function heldTable(rows: readonly HeldView[], wallMs: number, hasWhy: boolean): string[] {
+  const why = hasWhy ? ['>SINCE', 'WHY'] : [];
   return table(
-    ['ORIGIN', 'WORKLOAD', '>VERSION', '>BYTES', '>AGE', 'STATE', 'POSITION', 'LABELS', 'SHA256'],
+    ['ORIGIN', 'WORKLOAD', '>VERSION', '>BYTES', '>AGE', 'STATE', ...why, 'POSITION', 'LABELS', 'SHA256'],
     rows.map((row) => [
       printable(row.origin),
       printable(row.workload),
@@ -79,6 +87,7 @@ function heldTable(rows: readonly HeldView[], wallMs: number): string[] {
       formatBytes(row.bytes),
       formatAge(row.takenAt, wallMs),
       row.state,
+      ...(hasWhy ? [formatAge(row.placedAt, wallMs), printable(row.reason ?? '-')] : []),
       printable(row.position ?? '-'),
       labelsText(row.labels),
       printable(row.sha256.slice(0, 12)),

@@ -88,10 +88,6 @@ describe('the program', () => {
       'check-config needs --config FILE; etc/dc1.conf is one to begin with (crossdc check-config --help)',
     ],
     [
-      ['snapshots', 'list', '--all'],
-      'snapshots list: --all goes with --held PEER; of outgoing snapshots the newest is listed',
-    ],
-    [
       ['snapshots', 'get', 'o', '--version', '3'],
       'snapshots get: --version goes with --held PEER; of an outgoing snapshot there is the newest',
     ],

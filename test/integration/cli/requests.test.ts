@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createDelivery } from '../../../src/core/delivery.ts';
 import { GatewayError } from '../../../src/errors.ts';
 import { fakeSnapshot } from '../../support/fake-gateway-api.ts';
-import { statusView } from '../../unit/cli/status-view.ts';
+import { peerView, statusView } from '../../unit/cli/status-view.ts';
 import { crossdc, memoryIo } from './memory-io.ts';
 import { json, problem, ScriptedGateway } from './scripted-gateway.ts';
 
@@ -100,11 +100,95 @@ describe('the commands that ask the gateway for something', () => {
       labels: {},
       state: 'set-aside',
       storedAt: '2026-01-02T03:04:00.000Z',
+      placedAt: '2026-01-02T03:04:30.000Z',
+      reason: 'an operator\u202e wished it',
       href: '/x',
     };
     gateway.on('GET /v1/peers/dc2/snapshots?history=true&workload=dc3', json(200, [row]));
     const { out } = await run('snapshots', 'list', '--held', 'dc2', '--all', '--workload', 'dc3');
-    expect(out).to.match(/^orders +dc2 +7 +1 B +60s +set-aside +- +- +abababababab$/m);
+    expect(out).to.match(
+      /^orders +dc2 +7 +1 B +60s +set-aside +30s +an operator\\u\{202e\} wished it +- +- +abababababab$/m,
+    );
+  });
+
+  describe('snapshots list --all', () => {
+    const version = {
+      workload: 'dc1',
+      origin: 'orders',
+      version: 7,
+      bytes: 2048,
+      sha256: 'ab'.repeat(32),
+      takenAt: '2026-01-02T03:04:00.000Z',
+      position: null,
+      labels: {},
+      storedAt: '2026-01-02T03:04:00.000Z',
+      placedAt: '2026-01-02T03:04:30.000Z',
+    };
+    const own = [
+      { ...version, store: 'outgoing', dataCenter: 'dc1', state: 'live', reason: null },
+      { ...version, store: 'returned', dataCenter: 'dc2', state: 'lost', version: 6, reason: 'its bytes are missing' },
+    ];
+    const held = [
+      { ...version, workload: 'dc2', state: 'quarantined', reason: 'rejected: no', href: '/x' },
+      { ...version, workload: 'dc9', state: 'held', reason: null, href: '/x' },
+    ];
+    const damaged = [
+      { store: 'held', id: 'dc2/dc2/o/damaged-1', bytes: 99, at: '2026-01-02T03:04:50.000Z', reason: 'its SHA-256' },
+    ];
+    const peers = [{ ...peerView() }, { ...peerView({ name: 'b:2,c:3' }) }];
+
+    it('shows every version of every store in one table, and what was damaged and is kept', async () => {
+      gateway.on('GET /v1/snapshots?history=true', json(200, own));
+      gateway.on('GET /v1/peers', json(200, peers));
+      gateway.on('GET /v1/peers/dc2/snapshots?history=true', json(200, held));
+      gateway.on('GET /v1/damaged', json(200, damaged));
+      const { out, status } = await run('snapshots', 'list', '--all');
+      expect(status).to.equal(0);
+      const [heading] = out.split('\n');
+      expect(heading?.split(/ +/)).to.deep.equal([
+        'STORE',
+        'FROM',
+        'ORIGIN',
+        'VERSION',
+        'BYTES',
+        'AGE',
+        'STATE',
+        'SINCE',
+        'WHY',
+        'SHA256',
+      ]);
+      expect(out).to.match(/^outgoing +dc1 +orders +7 +2\.0 KiB +60s +live +30s +- +abababababab$/m);
+      expect(out).to.match(
+        /^returned +dc2 +orders +6 +2\.0 KiB +60s +lost +30s +its bytes are missing +abababababab$/m,
+      );
+      expect(out).to.match(/^held +dc2 +orders +7 +2\.0 KiB +60s +quarantined +30s +rejected: no +abababababab$/m);
+      expect(out).to.match(/^held +dc2 \(dc9\) +orders +7 /m);
+      expect(out).to.match(/^held +99 B +10s +its SHA-256 +dc2\/dc2\/o\/damaged-1$/m);
+      const { out: answer } = await run('snapshots', 'list', '--all', '--json');
+      expect(JSON.parse(answer)).to.deep.equal({ own, held: [{ peer: 'dc2', snapshots: held }], damaged });
+    });
+
+    it('shows what it can when a store is away, says what is missing, and does not call that done', async () => {
+      const away = problem(new GatewayError('store-unavailable', 'The store "held" cannot be used.'));
+      gateway.on('GET /v1/snapshots?history=true', json(200, own));
+      gateway.on('GET /v1/peers', json(200, peers));
+      gateway.on('GET /v1/peers/dc2/snapshots?history=true', away);
+      gateway.on('GET /v1/damaged', away);
+      const { out, err, status } = await run('snapshots', 'list', '--all');
+      expect(status).to.equal(1);
+      expect(out).to.match(/^outgoing +dc1 +orders /m);
+      expect(err).to.match(/^crossdc: not listed: what is held from dc2: .*cannot be used/m);
+      expect(err).to.match(/^crossdc: not listed: damaged content: /m);
+    });
+
+    it('asks for one workload alone, and then not for what was damaged', async () => {
+      gateway.on('GET /v1/snapshots?history=true&workload=dc1', json(200, []));
+      gateway.on('GET /v1/peers', json(200, []));
+      const { out, status } = await run('snapshots', 'list', '--all', '--workload', 'dc1');
+      expect(status).to.equal(0);
+      expect(out).to.equal('STORE  FROM  ORIGIN  VERSION  BYTES  AGE  STATE  SINCE  WHY  SHA256\n');
+      expect(gateway.lines).not.to.include('GET /v1/damaged');
+    });
   });
 
   it('shutdown waits until nobody listens any more', async () => {

@@ -15,6 +15,7 @@ const REQUESTS: Record<string, [method: string, path: string, status: number, bo
   putSnapshot: ['PUT', '/v1/snapshots/orders', 202, {}],
   postSnapshot: ['POST', '/v1/snapshots/orders', 202, {}],
   listSnapshots: ['GET', '/v1/snapshots', 200],
+  listDamaged: ['GET', '/v1/damaged', 200],
   readSnapshot: ['GET', '/v1/snapshots/orders', 200],
   requestSnapshots: ['POST', '/v1/snapshot-requests', 202, {}],
   listPeers: ['GET', '/v1/peers', 200],

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { GatewayError } from '../../../src/errors.ts';
-import { fakeDelivery, fakePeer, fakeSnapshot } from '../../support/fake-gateway-api.ts';
+import type { OwnVersionView } from '../../../src/ports/gateway-api.ts';
+import { AT, fakeDelivery, fakePeer, fakeSnapshot } from '../../support/fake-gateway-api.ts';
 import { openapi } from '../../support/openapi.ts';
 import { Harness, problemOf } from './harness.ts';
 
@@ -37,6 +38,19 @@ describe('local API: peers and what is held from them', () => {
     expect((await api.checked('GET', '/v1/peers/dc3/snapshots')).status).to.equal(404);
   });
 
+  it('says of what is held since when it is where it is, and why', async () => {
+    const placedAt = '2026-01-03T00:00:00.000Z';
+    api.api.heldFrom.set('dc2', [fakeSnapshot('orders', 'x', { placedAt, reason: 'an operator wished it' })]);
+    const list = await api.checked('GET', '/v1/peers/dc2/snapshots?history=true');
+    expect((list.json as object[])[0]).to.include({ placedAt, reason: 'an operator wished it' });
+  });
+
+  it('answers 503 while it is not known what is held', async () => {
+    api.api.refuse('held', new GatewayError('store-unavailable', 'The database is away.'));
+    const reply = await api.checked('GET', '/v1/peers/dc2/snapshots');
+    expect(problemOf(reply)).to.deep.include({ status: 503, code: 'store-unavailable' });
+  });
+
   it('follows its own hrefs', async () => {
     const list = await api.checked('GET', '/v1/peers/dc2/snapshots');
     const { href } = (list.json as { href: string }[])[1]!;
@@ -63,6 +77,58 @@ describe('local API: peers and what is held from them', () => {
     expect(reply.json).to.have.property('returnId', 'b-1');
     const nothing = await api.checked('POST', '/v1/peers/dc3/return');
     expect(problemOf(nothing)).to.deep.include({ status: 404, code: 'nothing-held' });
+  });
+});
+
+describe('local API: everything that is stored', () => {
+  let api: Harness;
+  beforeEach(async () => {
+    api = await new Harness().start();
+  });
+  afterEach(() => api.stop());
+
+  const version: OwnVersionView = {
+    store: 'returned',
+    dataCenter: 'dc2',
+    workload: 'dc1',
+    origin: 'orders',
+    version: 7,
+    bytes: 5,
+    sha256: 'ab'.repeat(32),
+    takenAt: AT,
+    position: null,
+    labels: {},
+    state: 'quarantined',
+    storedAt: AT,
+    placedAt: AT,
+    reason: 'rejected: no',
+  };
+
+  it('lists the newest own versions, or every one with where it is and why', async () => {
+    api.api.ownVersionList = [
+      { ...version, store: 'outgoing', dataCenter: 'dc1', state: 'live', reason: null },
+      version,
+    ];
+    api.api.own.set('orders', fakeSnapshot('orders', 'state'));
+    expect(((await api.checked('GET', '/v1/snapshots?history=false')).json as object[])[0]).to.have.property(
+      'replication',
+    );
+    const all = await api.checked('GET', '/v1/snapshots?history=true&workload=dc1');
+    expect(all.json).to.deep.equal(api.api.ownVersionList);
+    expect(api.api.requestsOf('ownVersions')).to.deep.equal(['dc1']);
+    const refused = await api.checked('GET', '/v1/snapshots?history=all');
+    expect(problemOf(refused)).to.deep.equal({ status: 400, code: 'bad-request', field: 'history' });
+  });
+
+  it('lists what is kept of damaged content', async () => {
+    api.api.damagedList = [{ store: 'held', id: 'dc2/dc2/orders/damaged-1', bytes: 5, at: AT, reason: null }];
+    expect((await api.checked('GET', '/v1/damaged')).json).to.deep.equal(api.api.damagedList);
+  });
+
+  it('answers 503 when a store is away that would have to be asked', async () => {
+    api.api.refuse('damaged', new GatewayError('store-unavailable', 'The database is away.'));
+    const reply = await api.checked('GET', '/v1/damaged');
+    expect(problemOf(reply)).to.deep.include({ status: 503, code: 'store-unavailable' });
   });
 });
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { databaseServer } from '../../support/postgres-server.ts';
 import { describeWithTool, findTool } from '../../support/tools.ts';
-import { allDocuments, blocksOf, stepsOf, type Step } from './document.ts';
+import { allDocuments, blocksOf, needsDatabase, stepsOf, type Step } from './document.ts';
 import { isShown } from './expected.ts';
 import { Shell } from './shell.ts';
 
@@ -10,7 +11,7 @@ const NOT_RUN: ReadonlyMap<string, string> = new Map([
   ['npm ci && npm test', 'is what .ci/run runs; it would run itself here'],
 ]);
 /** Blocks that show something that is no command. A fence of another name would be a way round this test. */
-const SHOWN = ['text', 'json', 'conf', 'http', 'js', 'python', 'yaml'];
+const SHOWN = ['text', 'json', 'conf', 'http', 'js', 'python', 'sql', 'yaml'];
 
 describeWithTool('curl', 'the commands of the documents', () => {
   for (const { path, text } of allDocuments()) {
@@ -18,7 +19,9 @@ describeWithTool('curl', 'the commands of the documents', () => {
     if (steps.length === 0) continue;
     it(`${path}: all ${steps.length} steps run and print what is shown`, async function () {
       this.timeout(60_000);
-      await runInOrder(steps);
+      const database = needsDatabase(text) ? await (await databaseServer()).createDatabase() : null;
+      await runInOrder(steps, database === null ? {} : { DATABASE_URL: database.url });
+      await database?.drop();
     });
   }
 
@@ -33,8 +36,8 @@ describeWithTool('curl', 'the commands of the documents', () => {
 });
 
 /** One shell for the whole document; the first block that fails ends it, because those after it build on it. */
-async function runInOrder(steps: readonly Step[]): Promise<void> {
-  const shell = await Shell.open();
+async function runInOrder(steps: readonly Step[], environment: Readonly<Record<string, string>>): Promise<void> {
+  const shell = await Shell.open(environment);
   try {
     for (const step of steps) {
       if (step.needs !== null && findTool(step.needs) === null) {

@@ -71,7 +71,7 @@ describe('the documents are complete', () => {
 
   it('operations.md has every reason for which nothing follows a death, and no other', () => {
     const source = projectFile('src/services/takeover.ts');
-    const blockOf = source.slice(source.indexOf('#blockOf(peer: Peer): string | null {'));
+    const blockOf = source.slice(source.indexOf('#blockOf(peer: Peer): Block | null {'));
     const known = [...blockOf.matchAll(/(?:return|\?) '([a-z-]+)'/g)].map(([, reason]) => reason);
     expect(known).to.include('refused');
     const [, blocked = ''] = section('docs/operations.md', '## Peer states').split('`blockedBy` says');

@@ -37,13 +37,17 @@ export class Shell {
   #output = '';
   #onOutput: () => void = () => undefined;
 
-  private constructor(folder: string, ports: ReadonlyMap<string, string>) {
+  private constructor(
+    folder: string,
+    ports: ReadonlyMap<string, string>,
+    environment: Readonly<Record<string, string>>,
+  ) {
     this.#folder = folder;
     this.#ports = ports;
     // A group of its own: whatever a document leaves running in the background ends with its shell.
     this.#bash = spawn('bash', ['--noprofile', '--norc'], {
       cwd: folder,
-      env: this.#environment(),
+      env: { ...environment, ...this.#environment() },
       detached: true,
       stdio: ['pipe', 'pipe', 'ignore'],
     });
@@ -54,7 +58,8 @@ export class Shell {
     this.#type(`exec 2>&1; trap 'trap - TERM; kill 0' EXIT; set -e`);
   }
 
-  static async open(): Promise<Shell> {
+  /** @param environment what it has besides its own */
+  static async open(environment: Readonly<Record<string, string>> = {}): Promise<Shell> {
     ensureBuilt();
     const free = await freePorts(PORTS.length);
     const ports = new Map(PORTS.map((port, index) => [port, String(free[index])]));
@@ -71,7 +76,7 @@ export class Shell {
       `#!/bin/sh\n[ "$1" = crossdc ] || exit 127\nshift\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`,
     );
     chmodSync(join(folder, '.bin/npx'), 0o755);
-    return new Shell(folder, ports);
+    return new Shell(folder, ports, environment);
   }
 
   /** @returns what the commands printed, and whether each of them succeeded */

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { installedTools, PROJECT, projectFile } from '../../support/project.ts';
 
 interface Manifest {
+  readonly files: readonly string[];
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
@@ -79,6 +80,13 @@ describe('the Dockerfile', () => {
         expect(allowed, source).to.include(source);
       }
     }
+  });
+
+  it('has beside the program what the program reads at run time', () => {
+    const copied = last.filter(({ name }) => name === 'COPY').map(({ rest }) => rest);
+    // The migrations lie three folders above the module that reads them, in a checkout, a package and an image alike.
+    expect(copied).to.include.members(['--from=build /build/dist dist', 'sql sql']);
+    expect(manifest.files).to.include.members(['dist', 'sql']);
   });
 
   it('holds no secret', () => {

@@ -17,6 +17,7 @@ version           0.1.0
 started           2026-01-02T02:00:00.000Z, 1h5m ago
 incarnation       1767000000000
 store             file, ok
+scrub             off
 outgoing          2 origins, 2.0 KiB, newest 10s ago, 1 pending
 open deliveries   0
 failover command  none
@@ -62,6 +63,19 @@ dc2   up      5m0s        0.5s ago  yes             0  3 origins, 4.0 KiB  yes  
     expect(text).to.match(/^own pauses +2, longest 3.3 s, last 60s ago$/m);
     expect(text).to.match(/^failover command +gave up$/m);
     expect(text).to.match(/^store +file, failing$/m);
+  });
+
+  it('says how far the verification of what is stored is, and what it found', () => {
+    const scrub = { startedAt: '2026-01-02T03:04:00.000Z', verified: 12, bytes: 4096, damaged: 0, completedAt: null };
+    const line = (more: Partial<StatusView['scrub']>): string =>
+      /^scrub +(.*)$/m.exec(render(statusView({ scrub: { ...scrub, state: 'idle', ...more } })))?.[1] ?? '';
+    expect(line({})).to.equal('not completed yet');
+    expect(line({ completedAt: '2026-01-02T03:03:00.000Z', verified: 1, damaged: 2 })).to.equal(
+      'completed 2m0s ago, 1 version, 4.0 KiB, 2 damaged',
+    );
+    expect(line({ state: 'running' })).to.equal('running, began 60s ago, 12 versions, 4.0 KiB');
+    expect(line({ state: 'waiting' })).to.equal('waiting for a store, began 60s ago, 12 versions, 4.0 KiB');
+    expect(line({ state: 'off' })).to.equal('off');
   });
 
   it('keeps its columns when it is painted', () => {

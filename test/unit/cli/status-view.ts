@@ -39,6 +39,7 @@ export function statusView(more: Partial<StatusView> = {}): StatusView {
     outgoing: { origins: 2, bytes: 2048, pending: 1, newestTakenAt: '2026-01-02T03:04:50.000Z' },
     deliveries: { open: 0 },
     store: { kind: 'file', ok: true },
+    scrub: { state: 'off', startedAt: null, completedAt: null, verified: 0, bytes: 0, damaged: 0 },
     ownPauses: { count: 0, longestSeconds: 0, lastAt: null },
     failoverCommand: { state: 'none' },
     shuttingDown: false,

@@ -100,4 +100,18 @@ describe('what is made from the table of options', () => {
       peers: [{ name: null, machines: ['127.0.0.1:25191', 'localhost:25291'] }],
     });
   });
+
+  it('takes one that had its snapshots in PostgreSQL', () => {
+    const toolkit = committed('test/fixtures/toolkit.conf')
+      .replace(
+        '#dataSnapshotJdbcUrl=jdbc:db2://db.example.org:50000/boadb',
+        'dataSnapshotJdbcUrl=jdbc:postgresql://db.example.org:5432/boadb',
+      )
+      .replace('#dataSnapshotJdbcUser=', 'dataSnapshotJdbcUser=')
+      .replace('dataSnapshotJdbcPassword=', 'dataSnapshotJdbcPassword=dragonfire')
+      .replace('com.ibm.db2.jcc.DB2Driver', 'org.postgresql.Driver');
+    const { config, notices } = loadGood(toolkit);
+    expect(config.database).to.deep.include({ user: 'dragon', database: 'boadb', sslMode: 'prefer' });
+    expect(notices.join()).to.contain('dataSnapshotStorageDirectory: has no effect');
+  });
 });

@@ -4,11 +4,6 @@ import { environmentName } from '../../../src/config/environment.ts';
 import { KNOWN_NAMES, OPTION_KEYS, optionOf, parseKey } from '../../../src/config/options.ts';
 
 const LATER = [
-  'dataSnapshotJdbcUrl',
-  'dataSnapshotJdbcUser',
-  'dataSnapshotJdbcPassword',
-  'dataSnapshotTableName',
-  'dataSnapshotPrimaryKeyColumnName',
   'syncAtStartup',
   'syncGracePeriod',
   'syncRetryInterval',

@@ -30,6 +30,9 @@ const LINES = [
   'appHealthInterval=14',
   'appHealthTtl=15',
   'orderlyShutdownSnapshots=delete',
+  'snapshotScrubInterval=16',
+  'snapshotArchiveMaxAge=17',
+  'snapshotArchiveMaxBytes=18',
 ];
 
 describe('the settings of the services', () => {
@@ -55,6 +58,9 @@ describe('the settings of the services', () => {
       parallelTransfers: 7,
       snapshotMaxBytes: 8,
       snapshotHistory: 9,
+      scrubIntervalMs: 16_000,
+      archiveMaxAgeMs: 17_000,
+      archiveMaxBytes: 18,
       requestTimeoutMs: 10_000,
       localApiUrl: 'http://127.0.0.1:25090',
       failoverCommand: 'true',

@@ -126,4 +126,25 @@ describe('counters', () => {
     expect(series.get('crossdc_snapshot_accepted_bytes_total')).to.equal(0);
     expect(series.get('crossdc_heartbeat_rtt_seconds_sum{peer="dc2"}')).to.equal(0);
   });
+
+  it('count what is verified in the background, and what is removed to keep a store within its bounds', async () => {
+    const before = await after(() => undefined);
+    for (const name of [
+      'crossdc_scrub_verified_bytes_total',
+      'crossdc_scrub_damaged_total',
+      'crossdc_archive_removed_total{store="held"}',
+    ])
+      expect(before.get(name), name).to.equal(0);
+    const series = await after((telemetry) => {
+      telemetry.scrubVerified(1000);
+      telemetry.scrubVerified(24);
+      telemetry.scrubDamaged();
+      telemetry.archiveRemoved('held');
+      telemetry.archiveRemoved('no store');
+    });
+    expect(series.get('crossdc_scrub_verified_bytes_total')).to.equal(1024);
+    expect(series.get('crossdc_scrub_damaged_total')).to.equal(1);
+    expect(series.get('crossdc_archive_removed_total{store="held"}')).to.equal(1);
+    expect(series.get('crossdc_archive_removed_total{store="other"}')).to.equal(1);
+  });
 });

@@ -67,6 +67,22 @@ describe('gauges', () => {
     expect(series.get('crossdc_peer_up{peer="dc2"}')).to.equal(1);
   });
 
+  it('say what each store keeps and offers to nobody, and when everything was last verified', async () => {
+    const archives = [
+      { store: 'outgoing', bytes: 0 },
+      { store: 'held', bytes: 4096 },
+    ];
+    const state = { peers: [], open: 0, archives, scrubCompletedMs: null as number | null };
+    const telemetry = telemetryOver(state);
+    const before = seriesOf(await telemetry.metricsText());
+    expect(before.get('crossdc_archive_bytes{store="held"}')).to.equal(4096);
+    expect(before.get('crossdc_archive_bytes{store="outgoing"}')).to.equal(0);
+    expect(before.has('crossdc_scrub_last_completed_timestamp_seconds')).to.equal(false);
+    state.scrubCompletedMs = 1_700_000_000_500;
+    const after = seriesOf(await telemetry.metricsText());
+    expect(after.get('crossdc_scrub_last_completed_timestamp_seconds')).to.equal(1_700_000_000.5);
+  });
+
   it('are asked for once in a scrape, however many they are', async () => {
     let asked = 0;
     const state = {

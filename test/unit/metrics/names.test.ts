@@ -38,6 +38,11 @@ const ADDED = [
   'peer_hears_this_gateway',
   'peer_incarnations',
   'webhook_posts_total',
+  'scrub_verified_bytes_total',
+  'scrub_damaged_total',
+  'scrub_last_completed_timestamp_seconds',
+  'archive_removed_total',
+  'archive_bytes',
   'events_total',
 ];
 

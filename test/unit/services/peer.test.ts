@@ -34,3 +34,16 @@ describe('the live incarnations of a peer', () => {
     expect(flapping.liveIncarnations(0)).to.be.at.most(16);
   });
 });
+
+describe('a return to a peer', () => {
+  it('needs the versions that are planned, of that peer and workload alone', () => {
+    const target = peer();
+    const key = { dataCenter: 'dc2', workload: 'dc2', origin: 'a' };
+    expect(target.isReturning(key, 7)).to.equal(false);
+    target.returning = [{ returnId: '1', total: 1, workload: 'dc2', origin: 'a', version: 7 }];
+    expect(target.isReturning(key, 7)).to.equal(true);
+    expect(target.isReturning(key, 8)).to.equal(false);
+    for (const other of [{ dataCenter: 'dc3' }, { workload: 'dc3' }, { origin: 'b' }])
+      expect(target.isReturning({ ...key, ...other }, 7)).to.equal(false);
+  });
+});

@@ -10,6 +10,7 @@ import { EventHub } from '../../../src/services/event-hub.ts';
 import { HeldSnapshots } from '../../../src/services/held-snapshots.ts';
 import { Identity } from '../../../src/services/identity.ts';
 import { OwnSnapshots } from '../../../src/services/own-snapshots.ts';
+import { Patience } from '../../../src/services/patience.ts';
 import { PeerDirectory } from '../../../src/services/peer-directory.ts';
 import { PeerRecords } from '../../../src/services/peer-records.ts';
 import { ReturnedSnapshots } from '../../../src/services/returned-snapshots.ts';
@@ -60,6 +61,7 @@ export class Stage {
       telemetry: watchingTelemetry(watch, new Map()),
       rules: RULES,
       tasks: new Tasks(log),
+      patience: new Patience(clock),
     };
     const store = (name: string): MemorySnapshotStore =>
       new MemorySnapshotStore({ disk, name, wallMs: () => clock.wallMs() });

@@ -1,22 +1,28 @@
 import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Disk } from '../../../../src/adapters/file/disk.ts';
 import { FileEventLog, type FileEventLogOptions } from '../../../../src/adapters/file/event-log.ts';
 import { eventOf, idsOf, range } from '../../../contract/event-log.contract.ts';
 import { refusal } from '../../../contract/snapshot-content.ts';
-import { CrashDisk, SURVIVALS, unsyncedDisk } from './crash-disk.ts';
+import { ImageCount, RecordingDisk, unsyncedDisk } from '../../../support/crash-images/recording-disk.ts';
 import { FaultyDisk } from './faulty-disk.ts';
 import { newFolder, recordingLog, removeFolders } from './folder.ts';
 
+/** Never fewer than there were: an enumeration that shrinks proves less, and nobody would notice. */
+const IMAGES_LEAST = 20;
+
 describe('The event log in segments', () => {
+  const images = new ImageCount();
   let root: string;
   let log = recordingLog();
   beforeEach(() => {
     root = newFolder();
     log = recordingLog();
   });
-  after(removeFolders);
+  after(() => {
+    removeFolders();
+    console.log(`      ${images.text} of the event log`);
+  });
 
   const open = (options: Partial<FileEventLogOptions> = {}): Promise<FileEventLog> =>
     FileEventLog.open({ root, log, disk: unsyncedDisk, ...options });
@@ -138,38 +144,30 @@ describe('The event log in segments', () => {
   it('has, after a stop at any operation, all that was promised and nothing out of order', async () => {
     const options = { segmentBytes: 250, segments: 100 };
     await filled(3, options);
-    for (let k = 1, isDone = false; !isDone; k += 1) {
-      const from = newFolder();
-      for (const path of segments()) writeFileSync(join(from, path.slice(root.length + 1)), readFileSync(path));
-      const disk: Disk & CrashDisk = new CrashDisk(from, k);
-      const events = await FileEventLog.open({ root: from, log, disk, ...options });
-      const promised = [1, 2, 3];
-      for (const group of [[4], [5, 6], [7], [8]]) {
-        await Promise.all(
-          group.map((id) =>
-            events
-              .append(eventOf(id))
-              .then(() => promised.push(id))
-              .catch(() => undefined),
-          ),
-        );
-      }
-      isDone = !disk.isDown;
-      disk.powerOff();
-      await events.close();
-      for (const survival of SURVIVALS) {
-        const to = newFolder();
-        disk.survive(survival, to);
+    const disk = new RecordingDisk(root);
+    const events = await FileEventLog.open({ root, log, disk, ...options });
+    const promised: { readonly id: number; readonly at: number }[] = [];
+    for (const group of [[4], [5, 6], [7], [8]])
+      await Promise.all(
+        group.map((id) => events.append(eventOf(id)).then(() => promised.push({ id, at: disk.length }))),
+      );
+    await events.close();
+
+    for (const { image, operations } of disk.crashes(images, { promises: promised.map(({ at }) => at) })) {
+      await images.start(image, async (to) => {
+        const about = `crash after ${operations}, ${image.about}`;
         const again = await FileEventLog.open({ root: to, log, disk: unsyncedDisk, ...options });
         const ids = await idsOf(again, 0);
-        expect(ids, `crash ${k}, ${survival}`).to.deep.equal(range(1, ids.length));
-        expect(ids).to.include.members(promised);
+        expect(ids, about).to.deep.equal(range(1, ids.length));
+        const wanted = promised.filter(({ at }) => at <= operations).map(({ id }) => id);
+        expect(ids, about).to.include.members([1, 2, 3, ...wanted]);
         await again.append(eventOf(100));
         await again.close();
         const last = await FileEventLog.open({ root: to, log, disk: unsyncedDisk, ...options });
-        expect(await idsOf(last, 0)).to.deep.equal([...ids, 100]);
+        expect(await idsOf(last, 0), about).to.deep.equal([...ids, 100]);
         await last.close();
-      }
+      });
     }
+    expect(images.crashes).to.be.at.least(IMAGES_LEAST);
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { LONGEST_SEGMENT, pathSegment } from '../../../../src/adapters/file/path-segment.ts';
+import { LONGEST_SEGMENT, pathSegment, textOfSegment } from '../../../../src/adapters/file/path-segment.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 260 }).filter((each) => each.isWellFormed());
 
@@ -33,5 +33,17 @@ describe('The folder name of an origin', () => {
     expect(pathSegment(`${'ü'.repeat(99)}b`)).to.not.equal(cut);
     // A text that is spelled like a cut name is not taken for it.
     expect(pathSegment(cut)).to.not.equal(cut);
+  });
+
+  it('tells the origin again unless it was cut, and of a name that was not made here nothing', () => {
+    const origin = text.filter((each) => each !== '');
+    fc.assert(
+      fc.property(
+        origin,
+        (each) => textOfSegment(pathSegment(each)) === (pathSegment(each).includes('~') ? null : each),
+      ),
+    );
+    for (const name of ['', '.', '.tmp', '%2e', 'a b', '%zz', '%41', 'ü', 'x~y', 'x'.repeat(201)])
+      expect(textOfSegment(name), name).to.equal(null);
   });
 });

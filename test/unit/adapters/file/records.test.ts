@@ -2,12 +2,19 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { FileRecords } from '../../../../src/adapters/file/records.ts';
-import { CrashDisk, SURVIVALS, switchedDisk, unsyncedDisk } from './crash-disk.ts';
+import { ImageCount, inFolder, RecordingDisk, unsyncedDisk } from '../../../support/crash-images/recording-disk.ts';
 import { FaultyDisk } from './faulty-disk.ts';
 import { filesBelow, newFolder, recordingLog, removeFolders } from './folder.ts';
 
+/** Never fewer than there were: an enumeration that shrinks proves less, and nobody would notice. */
+const IMAGES_LEAST = 25;
+
 describe('Records in files', () => {
-  after(removeFolders);
+  const images = new ImageCount();
+  after(() => {
+    removeFolders();
+    console.log(`      ${images.text} of records`);
+  });
 
   it('keep a damaged one beside its place, say it once, and never list it', async () => {
     const root = newFolder();
@@ -56,34 +63,63 @@ describe('Records in files', () => {
   });
 
   it('have the old value or the new one after a stop at any operation, and the new one once it was promised', async () => {
+    const root = newFolder();
+    const before = await FileRecords.open({ root, log: recordingLog(), disk: unsyncedDisk });
+    await before.write('peers/dc2', 'old');
+    const disk = new RecordingDisk(root);
+    const records = await FileRecords.open({ root, log: recordingLog(), disk });
+    const promises: number[] = [];
+    await records.write('peers/dc2', 'new');
+    promises.push(disk.length);
+    await records.write('deliveries/1', 'first');
+    promises.push(disk.length);
+    await records.remove('peers/dc2');
+    promises.push(disk.length);
+
     const seen = new Set<unknown>();
-    for (let k = 1, isDone = false; !isDone; k += 1) {
-      const root = newFolder();
-      const before = await FileRecords.open({ root, log: recordingLog(), disk: unsyncedDisk });
-      await before.write('peers/dc2', 'old');
-      let disk: CrashDisk = new CrashDisk(root, Infinity);
-      const records = await FileRecords.open({ root, log: recordingLog(), disk: switchedDisk(() => disk) });
-      disk = new CrashDisk(root, k);
-      const written = await records.write('peers/dc2', 'new').then(
-        () => true,
-        () => false,
-      );
-      const first = await records.write('deliveries/1', 'first').then(
-        () => true,
-        () => false,
-      );
-      isDone = !disk.isDown;
-      disk.powerOff();
-      for (const survival of SURVIVALS) {
-        const to = newFolder();
-        disk.survive(survival, to);
+    for (const { image, operations } of disk.crashes(images, { promises })) {
+      const [written, first, removed] = promises.map((at) => at <= operations);
+      await images.start(image, async (to) => {
         const again = await FileRecords.open({ root: to, log: recordingLog(), disk: unsyncedDisk });
         const value = await again.read('peers/dc2');
         seen.add(value);
-        expect(value, `crash ${k}, ${survival}`).to.be.oneOf(written ? ['new'] : ['old', 'new']);
-        expect(await again.read('deliveries/1')).to.be.oneOf(first ? ['first'] : ['first', undefined]);
-      }
+        const about = `crash after ${operations}, ${image.about}`;
+        expect(value, about).to.be.oneOf(
+          removed ? [undefined] : first ? ['new', undefined] : written ? ['new'] : ['old', 'new'],
+        );
+        expect(await again.read('deliveries/1'), about).to.be.oneOf(first ? ['first'] : ['first', undefined]);
+        // It goes on from there.
+        await again.write('peers/dc2', 'newer');
+        expect(await again.read('peers/dc2')).to.equal('newer');
+      });
     }
-    expect(seen).to.deep.equal(new Set(['old', 'new']));
+    expect(seen).to.deep.equal(new Set(['old', 'new', undefined]));
+    expect(images.crashes).to.be.at.least(IMAGES_LEAST);
+  });
+
+  it('are durable once a new run has read them, also where a killed one did not come to make them so', async () => {
+    const root = newFolder();
+    const disk = new RecordingDisk(root);
+    const records = await FileRecords.open({ root, log: recordingLog(), disk });
+    await records.write('peers/dc2', 'old');
+    await records.write('peers/dc2', 'new');
+    for (const { operations, goOn } of disk.kills()) {
+      await inFolder(async (killed) => {
+        const running = goOn(killed);
+        const read = await (
+          await FileRecords.open({ root: killed, log: recordingLog(), disk: running })
+        ).read('peers/dc2');
+        const started = running.length;
+        for (const crash of running.crashes(images, { promises: [started] })) {
+          if (crash.operations < started) continue;
+          await images.start(crash.image, async (to) => {
+            const again = await FileRecords.open({ root: to, log: recordingLog(), disk: unsyncedDisk });
+            expect(await again.read('peers/dc2'), `killed after ${operations}, then ${crash.image.about}`).to.equal(
+              read,
+            );
+          });
+        }
+      });
+    }
   });
 });

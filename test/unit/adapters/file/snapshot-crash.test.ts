@@ -2,9 +2,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { FileSnapshotStore } from '../../../../src/adapters/file/snapshot-store.ts';
 import { versionPaths } from '../../../../src/adapters/file/snapshot-paths.ts';
-import type { Disk } from '../../../../src/adapters/file/disk.ts';
+import type { Disk, DiskFile } from '../../../../src/adapters/file/disk.ts';
 import { contentOf, KEY, keyOf, placesOf, put, refusal, someBytes } from '../../../contract/snapshot-content.ts';
-import { Crash, CrashDisk, SURVIVALS, switchedDisk, unsyncedDisk } from './crash-disk.ts';
+import {
+  ImageCount,
+  inFolder,
+  RecordingDisk,
+  switchedDisk,
+  unsyncedDisk,
+} from '../../../support/crash-images/recording-disk.ts';
 import { filesBelow, newFolder, recordingLog, removeFolders } from './folder.ts';
 
 const LARGE = someBytes(2_500_000);
@@ -106,18 +112,12 @@ const SCENARIOS: readonly Scenario[] = [
       flip(root, 2);
       return Promise.resolve();
     },
-    act: async (store) => {
-      await store.open(KEY, 2).catch(unlessDamaged);
-    },
+    act: (store) => refusal(store.open(KEY, 2)),
     old: OLD,
     done: ['2 lost', '1 live'],
     isDamaged: true,
   },
 ];
-
-function unlessDamaged(error: unknown): void {
-  if (error instanceof Crash) throw error;
-}
 
 function allPlaces(store: FileSnapshotStore): string[] {
   return [...placesOf(store), ...placesOf(store, keyOf('new')).map((place) => `new ${place}`)];
@@ -146,50 +146,54 @@ async function prepared(scenario: Scenario): Promise<string> {
   return root;
 }
 
-/** Runs the act over a disk that stops at its k-th operation after the start. */
-async function crashed(scenario: Scenario, k: number): Promise<{ disk: CrashDisk; isDone: boolean; error: unknown }> {
+/** Runs the act over a disk that records it. @param through what stands between the store and that disk */
+async function recorded(scenario: Scenario, through: (disk: Disk) => Disk = (disk) => disk): Promise<RecordingDisk> {
   const root = await prepared(scenario);
-  let disk = new CrashDisk(root, Infinity);
+  let disk: Disk = unsyncedDisk;
   const store = await open(
     root,
     switchedDisk(() => disk),
   );
-  disk = new CrashDisk(root, k);
-  let error: unknown = null;
-  await scenario.act(store).catch((reason: unknown) => (error = reason));
-  const isDone = !disk.isDown;
-  disk.powerOff();
-  return { disk, isDone, error };
+  const recording = new RecordingDisk(root);
+  disk = through(switchedDisk(() => recording));
+  await scenario.act(store);
+  return recording;
 }
 
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
+function unsyncing(file: DiskFile): DiskFile {
+  return { ...file, sync: () => Promise.resolve() };
 }
+
+function allowedOf(scenario: Scenario, isDone: boolean): string[] {
+  return (isDone ? [scenario.done] : [scenario.old, scenario.done]).map((list) => list.join());
+}
+
+/** Never fewer than there were: an enumeration that shrinks proves less, and nobody would notice. */
+const IMAGES_LEAST = 1156;
 
 describe('A file store that stops at any operation, and starts again', () => {
-  after(removeFolders);
+  const images = new ImageCount();
+  const seconds = new ImageCount();
+  const afterKills = new ImageCount();
+  after(function () {
+    this.timeout(20_000);
+    removeFolders();
+    console.log(`      ${images.text} of a file store`);
+    console.log(`      ${seconds.text} of a file store that stops again while it starts`);
+    console.log(`      ${afterKills.text} of a file store that was killed and has started again`);
+  });
 
   for (const scenario of SCENARIOS) {
     it(`has the old state or the new one, each whole, when ${scenario.title}`, async () => {
       const seen = new Set<string>();
-      for (let k = 1; ; k += 1) {
-        const { disk, isDone, error } = await crashed(scenario, k);
-        if (isDone) expect(error).to.equal(null);
-        for (const survival of SURVIVALS) {
-          const root = newFolder();
-          disk.survive(survival, root, seeded(k));
-          const about = `crash ${k}, ${survival}`;
+      const recording = await recorded(scenario);
+      const end = recording.length;
+      for (const { image, operations } of recording.crashes(images, { promises: [end] })) {
+        await images.start(image, async (root) => {
+          const about = `crash after ${operations} of ${end}, ${image.about}`;
           const store = await open(root);
           const places = allPlaces(store);
-          const allowed = isDone ? [scenario.done] : [scenario.old, scenario.done];
-          expect(
-            allowed.map((list) => list.join()),
-            about,
-          ).to.include(places.join());
+          expect(allowedOf(scenario, operations === end), about).to.include(places.join());
           seen.add(places.join());
           await assertContents(store, scenario.isDamaged === true);
           expect(store.foreign(), about).to.deep.equal([]);
@@ -205,8 +209,7 @@ describe('A file store that stops at any operation, and starts again', () => {
           expect(allPlaces(again), about).to.deep.equal(settled);
           expect((await contentOf(again, keyOf('next'), 9)).toString()).to.equal('next');
           await again.close();
-        }
-        if (isDone) break;
+        });
       }
       expect(seen).to.include(scenario.old.join());
       expect(seen).to.include(scenario.done.join());
@@ -214,28 +217,75 @@ describe('A file store that stops at any operation, and starts again', () => {
   }
 
   it('also when it stops again while it puts things right at the start', async () => {
-    for (const scenario of SCENARIOS.filter(({ title }) => /withdrawal|rejected|filled again/.test(title))) {
-      for (let k = 1, isDone = false; !isDone; k += 1) {
-        const first = await crashed(scenario, k);
-        isDone = first.isDone;
-        const root = newFolder();
-        first.disk.survive('all', root);
-        for (let j = 1, isStarted = false; !isStarted; j += 1) {
-          const second = new CrashDisk(root, j);
-          await open(root, second).catch((error: unknown) => expect(error).to.be.instanceOf(Crash));
-          isStarted = !second.isDown;
-          const next = newFolder();
-          second.survive('synced', next);
-          const store = await open(next);
-          const allowed = isDone ? [scenario.done] : [scenario.old, scenario.done];
-          expect(
-            allowed.map((list) => list.join()),
-            `crash ${k}, then ${j}`,
-          ).to.include(allPlaces(store).join());
-          await assertContents(store, false);
-          await store.close();
-        }
+    const firsts = new ImageCount();
+    for (const scenario of SCENARIOS) {
+      const first = await recorded(scenario);
+      const end = first.length;
+      for (const { image, operations } of first.crashes(firsts, { promises: [end] })) {
+        await firsts.start(image, async (root) => {
+          const starting = new RecordingDisk(root);
+          await (await open(root, starting)).close();
+          for (const second of starting.crashes(seconds)) {
+            await seconds.start(second.image, async (next) => {
+              const store = await open(next);
+              const about = `crash after ${operations} of ${end}, ${image.about}, then ${second.operations}, ${second.image.about}`;
+              expect(allowedOf(scenario, operations === end), about).to.include(allPlaces(store).join());
+              await assertContents(store, scenario.isDamaged === true);
+              await store.close();
+            });
+          }
+        });
       }
     }
+  }).timeout(60_000);
+
+  it('also when it is killed, starts again, and the power goes off: what the new run showed is there', async () => {
+    for (const scenario of SCENARIOS) {
+      const first = await recorded(scenario);
+      for (const { operations, goOn } of first.kills()) {
+        await inFolder(async (root) => {
+          const running = goOn(root);
+          const second = await open(root, running);
+          const shown = allPlaces(second);
+          await second.close();
+          const started = running.length;
+          for (const crash of running.crashes(afterKills, { promises: [started] })) {
+            // Before the start was through, nobody was shown anything.
+            if (crash.operations < started) continue;
+            await afterKills.start(crash.image, async (next) => {
+              const store = await open(next);
+              expect(allPlaces(store), `killed after ${operations}, then ${crash.image.about}`).to.deep.equal(shown);
+              await assertContents(store, scenario.isDamaged === true);
+              await store.close();
+            });
+          }
+        });
+      }
+    }
+  }).timeout(60_000);
+
+  for (const [forgotten, through] of [
+    ['file', (disk: Disk): Disk => ({ ...disk, create: async (path) => unsyncing(await disk.create(path)) })],
+    ['folder', (disk: Disk): Disk => ({ ...disk, syncFolder: () => Promise.resolve() })],
+  ] as const) {
+    it(`would be found out if it forgot to make a ${forgotten} durable`, async () => {
+      const scenario = SCENARIOS[0]!;
+      const recording = await recorded(scenario, through);
+      const end = recording.length;
+      const wrong: string[] = [];
+      for (const { image, operations } of recording.crashes(new ImageCount(), { promises: [end] })) {
+        await inFolder(async (root) => {
+          image.writeTo(root);
+          const store = await open(root);
+          if (!allowedOf(scenario, operations === end).includes(allPlaces(store).join())) wrong.push(image.about);
+          await store.close();
+        });
+      }
+      expect(wrong).to.not.deep.equal([]);
+    });
+  }
+
+  it('was tried with every image that there is', () => {
+    expect(images.crashes + seconds.crashes).to.be.at.least(IMAGES_LEAST);
   });
 });

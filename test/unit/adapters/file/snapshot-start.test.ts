@@ -2,6 +2,7 @@ import {
   chmodSync,
   cpSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -123,7 +124,9 @@ describe('A file store', () => {
       const store = await open();
       expect(placesOf(store)).to.deep.equal(['1 live']);
       expect(inQuarantine().filter((path) => /-2\.(json|snapshot)$/.test(path)).length).to.equal(2);
-      expect(damages.length).to.equal(1);
+      expect(damages.map(({ snapshot, version }) => ({ snapshot, version }))).to.deep.equal([
+        { snapshot: null, version: { key: KEY, version: 2 } },
+      ]);
       await put(store, 2, 'two');
       expect((await contentOf(store, KEY, 2)).toString()).to.equal('two');
     });
@@ -142,6 +145,7 @@ describe('A file store', () => {
       expect(placesOf(store)).to.deep.equal(['1 live']);
       expect(filesBelow(root)).to.include.members(['dc2/dc2/orders/2.json', 'dc2/dc2/orders/2.snapshot']);
       expect(damages[0]?.reason).to.include('newer version');
+      expect(damages[0]?.version, 'it is no damage of a version').to.equal(null);
     });
 
     it('when a crash left bytes without a row: they are removed, as nobody was promised them', async () => {
@@ -160,7 +164,10 @@ describe('A file store', () => {
       const store = await open();
       expect(store.rows()).to.deep.equal([]);
       expect(inQuarantine().filter((path) => path.endsWith('.snapshot')).length).to.equal(2);
-      expect(damages.length).to.equal(1);
+      expect(damages.map(({ version }) => version)).to.have.deep.members([
+        { key: KEY, version: 1 },
+        { key: KEY, version: 2 },
+      ]);
     });
 
     it('when there are files that are not ours: they are named and left alone', async () => {
@@ -197,10 +204,6 @@ describe('A file store', () => {
       disk.before = (operation) => {
         if (operation !== 'read' && operation !== 'readAt') throw systemError('EROFS');
       };
-      disk.before = ((before) => (operation, path) => {
-        if (operation === 'makeFolder' && path.startsWith(join(root, '.')) && !path.includes('dc2')) return;
-        before(operation, path);
-      })(disk.before);
       const store = await open(disk);
       expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
       expect((await contentOf(store, KEY, 1)).toString()).to.equal('one');
@@ -217,15 +220,16 @@ describe('A file store', () => {
   describe('tells a bad file from a bad disk:', () => {
     beforeEach(filled);
 
-    it('a sector that cannot be read is damage', async () => {
-      const disk = new FaultyDisk();
-      const store = await open(disk);
-      disk.before = (operation, path) => {
-        if (operation === 'readAt' && path.endsWith('2.snapshot')) throw systemError('EIO');
-      };
-      expect(await refusal(store.open(KEY, 2))).to.equal('snapshot-damaged');
-      expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
-    });
+    for (const code of ['EIO', 'EUCLEAN', 'EBADMSG'])
+      it(`a sector that cannot be read (${code}) is damage`, async () => {
+        const disk = new FaultyDisk();
+        const store = await open(disk);
+        disk.before = (operation, path) => {
+          if (operation === 'readAt' && path.endsWith('2.snapshot')) throw systemError(code);
+        };
+        expect(await refusal(store.open(KEY, 2))).to.equal('snapshot-damaged');
+        expect(placesOf(store)).to.deep.equal(['2 lost', '1 live']);
+      });
 
     it('a disk that cannot be read nor written is away, and nothing is lost', async () => {
       const disk = new FaultyDisk();
@@ -250,6 +254,20 @@ describe('A file store', () => {
       renameSync(`${root}.away`, root);
       await put(store, 3, 'three');
       expect(placesOf(store)).to.deep.equal(['3 live', '2 live', '1 live']);
+    });
+
+    it('an empty mount point, whose disk went away while we ran, is not made a store of by a probe', async () => {
+      const store = await open();
+      renameSync(root, `${root}.away`);
+      mkdirSync(root);
+      expect(await refusal(store.probe())).to.equal('store-unavailable');
+      expect(await refusal(store.open(KEY, 2))).to.equal('store-unavailable');
+      expect(await refusal(put(store, 3, 'three'))).to.equal('store-unavailable');
+      expect(readdirSync(root)).to.deep.equal([]);
+      rmSync(root, { recursive: true });
+      renameSync(`${root}.away`, root);
+      await store.probe();
+      expect(placesOf(store)).to.deep.equal(['2 live', '1 live']);
     });
 
     it('one bad read is none when the second is good', async () => {
