@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { GatewayProcess } from '../support/gateway-process.ts';
+import type { GatewayProcess, Keys } from '../support/gateway-process.ts';
 import { Pair } from '../support/pair.ts';
 import { untilShown } from '../support/seen.ts';
 import { useStage } from '../support/stage.ts';
@@ -27,14 +27,14 @@ function fileOf(gateway: GatewayProcess, version: number): string {
 describe('a held snapshot is damaged on the disk', () => {
   const stage = useStage();
 
-  async function twoVersions(): Promise<{
+  async function twoVersions(keys: Keys = {}): Promise<{
     dc1: GatewayProcess;
     dc2: GatewayProcess;
     old: Buffer;
     fresh: Buffer;
     versions: [number, number];
   }> {
-    const { dc1, dc2 } = await Pair.running(stage);
+    const { dc1, dc2 } = await Pair.running(stage, { keys });
     const old = freshBytes(10_000);
     const fresh = freshBytes(10_000);
     const versions: [number, number] = [
@@ -107,6 +107,34 @@ describe('a held snapshot is damaged on the disk', () => {
     await dc1.events.until('snapshot-replicated', (event) => event.version === versions[1], from);
     expect((await dc2.api('/v1/peers/dc1/snapshots/orders')).body.equals(fresh)).to.equal(true);
   });
+
+  for (const { name, harm } of DAMAGES) {
+    it(`(${name}) while the gateway is away, and its origin is up: it starts, says it once, and is healed`, async () => {
+      const { dc1, dc2, old, fresh, versions } = await twoVersions({ consecutiveHeartbeatMissesAllowed: 300 });
+      await dc1.events.until('snapshot-replicated', (event) => event.version === versions[1]);
+      await dc2.kill9();
+      const foreign = join(dc2.stateFolder, 'held/dc1/dc1/orders', 'notes.txt');
+      writeFileSync(foreign, 'mine');
+      harm(fileOf(dc2, versions[1]));
+      const [events, replicated, log] = [dc2.events.mark, dc1.events.mark, dc2.log.all.length];
+      await dc2.start();
+      // Found at the start, or when it is read first: never handed out.
+      const read = (await dc2.api('/v1/peers/dc1/snapshots/orders')).body;
+      expect(read.equals(old) || read.equals(fresh)).to.equal(true);
+      const { data } = await dc2.events.until('snapshot-damaged', () => true, events);
+      expect(data).to.include({ dataCenter: 'dc1', origin: 'orders', version: versions[1] });
+      await dc1.events.until('snapshot-replicated', (event) => event.version === versions[1], replicated);
+      await untilShown('the newest again', async () =>
+        (await dc2.api('/v1/peers/dc1/snapshots/orders')).body.equals(fresh) ? true : undefined,
+      );
+      expect((await dc2.history('dc1')).map(({ state }) => state)).to.deep.equal(['held', 'held']);
+      expect(dc2.events.of('snapshot-damaged')).to.have.length(1);
+      expect(await dc2.metric('crossdc_snapshot_verification_failures_total', { store: 'held' })).to.equal(1);
+      expect(readFileSync(foreign, 'utf8')).to.equal('mine');
+      const named = dc2.log.all.slice(log).filter((line) => JSON.stringify(line).includes('notes.txt'));
+      expect(named).to.have.length(1);
+    });
+  }
 
   it('with everything else that was held: the origin refills an empty store', async () => {
     const { dc1, dc2, fresh } = await twoVersions();

@@ -43,6 +43,51 @@ describe('the line breaks in the middle of a transfer', () => {
     });
   });
 
+  it('at each place of a request and of its answer: whoever reads has the old version or the new one, whole', async () => {
+    // One heartbeat of the sender, and then nothing on its line but what is tried here.
+    const dc1Keys = { heartbeatExchangeInterval: 60, httpReadTimeout: 5 };
+    const pair = await Pair.create(stage, { isRelayed: true, dc1: dc1Keys });
+    const { dc1, dc2, toDc2 } = pair;
+    // The receiver first: the sender's one heartbeat must be answered before it sends anything.
+    await dc2.start();
+    await dc1.start();
+    await pair.untilBothUp();
+    let old = freshBytes(SIZE);
+    await dc1.putReplicated('orders', old);
+    const before = toDc2.stats;
+    old = freshBytes(SIZE);
+    await dc1.putReplicated('orders', old);
+    const request = toDc2.stats.forwardBytes - before.forwardBytes;
+    const answer = toDc2.stats.backwardBytes - before.backwardBytes;
+    const head = request - SIZE;
+    expect(head).to.be.within(200, 4000);
+    expect(answer).to.be.within(50, 4000);
+    const places: [number, 'forward' | 'backward'][] = [
+      ...[0, 1, 30, head >> 1, head - 1, head, head + 1, head + (SIZE >> 1), request - 1].map(
+        (bytes): [number, 'forward'] => [bytes, 'forward'],
+      ),
+      ...[0, 1, 30, answer >> 1, answer - 1].map((bytes): [number, 'backward'] => [bytes, 'backward']),
+    ];
+    for (const [bytes, direction] of places) {
+      const broken = `${direction} after ${bytes} bytes`;
+      const failed = await failures(dc1);
+      const fresh = freshBytes(SIZE);
+      toDc2.cutAfterBytes(bytes, 'reset', direction);
+      const { version } = await dc1.putAccepted('orders', fresh);
+      await untilShown(`the new version, broken ${broken}`, async () => {
+        const read = await heldBytes(dc2, 'orders');
+        if (!read.equals(fresh)) expect(read.equals(old), `what is read while broken ${broken}`).to.equal(true);
+        return read.equals(fresh) ? true : undefined;
+      });
+      await dc1.events.until('snapshot-replicated', (event) => event.version === version);
+      expect(await failures(dc1), `failures, broken ${broken}`).to.equal(failed + 1);
+      old = fresh;
+    }
+    const versions = (await dc2.history('dc1')).map((row) => row.version);
+    expect(new Set(versions).size).to.equal(versions.length);
+    expect(dc2.events.types(0, 'snapshot-damaged', 'store-error', 'peer-down')).to.deep.equal([]);
+  });
+
   for (const offset of [200_000, SIZE - 1]) {
     it(`after ${offset} bytes, in silence: the version before is offered meanwhile, the new one after the heal`, async () => {
       const { dc1, dc2, toDc2 } = await Pair.running(stage, { isRelayed: true, keys: { httpReadTimeout: 1 } });
