@@ -1,9 +1,11 @@
 import { heartbeatDelay } from './heartbeat-delay.ts';
 import { hundredPeers } from './hundred-peers.ts';
 import { killToDelivery } from './kill-to-delivery.ts';
-import { largeSnapshot } from './large-snapshot.ts';
+import { largeSnapshot, largeSnapshotPostgresql } from './large-snapshot.ts';
 import { manyOrigins } from './many-origins.ts';
+import { postgresWays } from './postgres-ways.ts';
 import { putToPeer } from './put-to-peer.ts';
+import { storeWrites } from './store-writes.ts';
 import { printTable, type Row } from './support/report.ts';
 
 /** `npm run bench`, or `npm run bench -- NAME…` for some of them. Ends with a table; fails when a demand does not hold. */
@@ -12,8 +14,11 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Row[]>>> = {
   'put-to-peer': putToPeer,
   'many-origins': manyOrigins,
   'large-snapshot': largeSnapshot,
+  'large-snapshot-postgresql': largeSnapshotPostgresql,
   'heartbeat-delay': heartbeatDelay,
   'hundred-peers': hundredPeers,
+  'postgres-ways': postgresWays,
+  'store-writes': storeWrites,
 };
 
 const wanted = process.argv.slice(2);

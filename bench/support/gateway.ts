@@ -144,10 +144,11 @@ export async function cpuSeconds(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
 }
 
-/** Two gateways that are each other's peer, both up. */
+/** Two gateways that are each other's peer, both up. @param dc2Keys for the second alone, besides those of both */
 export async function withPair<T>(
   keys: Readonly<Record<string, string>>,
   work: (dc1: BenchGateway, dc2: BenchGateway, folder: string) => Promise<T>,
+  dc2Keys: Readonly<Record<string, string>> = {},
 ): Promise<T> {
   return withFolder(async (folder) => {
     const [peer1, local1, peer2, local2] = await freePorts();
@@ -161,7 +162,7 @@ export async function withPair<T>(
       folder,
       'dc2',
       { peer: peer2, local: local2 },
-      { ...keys, 'remoteDataCenterApplicationMachineNames.dc1': `127.0.0.1:${peer1}` },
+      { ...keys, ...dc2Keys, 'remoteDataCenterApplicationMachineNames.dc1': `127.0.0.1:${peer1}` },
     );
     try {
       await Promise.all([dc1.start(), dc2.start()]);
