@@ -51,6 +51,24 @@ async function untilReady(gateway: GatewayProcess): Promise<void> {
 function suite(): void {
   const stage = useStage();
 
+  it('and two of them on one state folder, which a disk without room for a lock had hidden: one of them ends', async () => {
+    const pair = await Pair.create(stage, { keys: CALM });
+    const { dc1, dc2 } = pair;
+    const disk = SmallDisk.mount(stage, dc1.stateFolder);
+    dc2.keys.stateDirectory = dc1.stateFolder;
+    await dc1.start();
+    await dc1.stop();
+    disk.makeReadOnly();
+    await Promise.all([dc1.start(), dc2.start()]);
+    await pair.untilBothUp();
+    disk.makeWritable();
+    const ends = [dc1, dc2].map(async (gateway) => ({ gateway, end: await gateway.ended }));
+    const { gateway, end } = await Promise.race(ends);
+    expect(end.status).to.equal(1);
+    expect(gateway.logged('the gateway cannot run', (line) => line.code === 'state-locked')).to.have.length(1);
+    await untilReady(gateway === dc1 ? dc2 : dc1);
+  });
+
   for (const { name, reason, stores, begin, end } of TROUBLES) {
     it(`sends heartbeats, serves what it has and says what it lacks, when its state is on one that ${name}`, async () => {
       const pair = await Pair.create(stage, { keys: CALM });

@@ -17,7 +17,7 @@ export class ConnectionLost extends Error {
 const FULL = '53100';
 
 /** What an operator should know of a SQLSTATE (PostgreSQL's appendix A), and what to do. */
-const REASONS: Readonly<Record<string, string>> = {
+export const REASONS: Readonly<Record<string, string>> = {
   '53200': 'the database server is out of memory',
   '53300': 'the database server has no free connection (max_connections, or a limit of the user or the database)',
   '57P01': 'the database server is shutting down, or somebody ended the connection',

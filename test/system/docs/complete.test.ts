@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { DEFAULT_LIMITS } from '../../../src/adapters/local-api/limits.ts';
+import { REASONS } from '../../../src/adapters/postgresql/database-error.ts';
 import { DEFAULT_LISTENER_LIMITS } from '../../../src/adapters/peer-http/listener-limits.ts';
 import { EXIT } from '../../../src/cli/exit-status.ts';
 import { OPTION_KEYS } from '../../../src/config/options.ts';
@@ -44,6 +45,11 @@ const firstCells = (text: string): string[] => rows(text).map(([first = '']) => 
 describe('the documents are complete', () => {
   it('operations.md has every event, and no other', () => {
     expect(firstCells(section('docs/operations.md', '## Events'))).to.have.members(Object.keys(EVENT_TYPES));
+  });
+
+  it('postgresql.md has every reason for which the database cannot be used', () => {
+    const told = firstCells(section('docs/postgresql.md', '## When the database fails'));
+    expect(told).to.include.members(Object.values(REASONS));
   });
 
   it('operations.md has every error code with its status and whether a retry helps, and no other', () => {

@@ -28,6 +28,16 @@ describe('One file that cannot be read keeps no start from going on:', () => {
     expect(await records.read('gateway')).to.deep.equal({ incarnation: 7 });
   });
 
+  it('but a record on a disk that takes no writes either is left where it is: the next start may read it', async () => {
+    const disk = new FaultyDisk();
+    const records = await FileRecords.open({ root, log, disk });
+    mkdirSync(join(root, 'gateway.json'));
+    disk.failWrites('EIO');
+    expect(await records.read('gateway')).to.equal(undefined);
+    expect(readdirSync(root)).to.include('gateway.json');
+    expect(log.said.map(({ sentence }) => sentence).join()).to.include('is left as it is');
+  });
+
   for (const name of ['0000000000000001.jsonl', '0000000000000009.jsonl']) {
     it(`a segment of the event log (${name}) is left out, and the log goes on behind the others`, async () => {
       const before = await FileEventLog.open({ root, log });
