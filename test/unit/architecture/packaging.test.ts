@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { installedTools, PROJECT, projectFile } from '../../support/project.ts';
@@ -149,6 +150,18 @@ describe('the project', () => {
       .map(([, tool]) => tool);
     expect(needed).to.include('promtool');
     expect(installedTools()).to.include.members(needed);
+  });
+
+  it('runs every test file, and none twice', () => {
+    // The order of the patterns puts what keeps the cores busy before what measures time.
+    const { spec } = JSON.parse(projectFile('.mocharc.json')) as { spec: string[] };
+    const collect = createRequire(import.meta.url)('mocha/lib/cli/collect-files.cjs') as (
+      options: Record<string, unknown>,
+    ) => { files: string[] };
+    const { files } = collect({ extension: ['.ts'], file: [], ignore: [], recursive: false, sort: false, spec });
+    const there = readdirSync(join(PROJECT, 'test'), { recursive: true, encoding: 'utf8' });
+    const tests = there.filter((path) => path.endsWith('.test.ts')).map((path) => join(PROJECT, 'test', path));
+    expect(files).to.have.members(tests);
   });
 
   it('has a .ci/run that can be executed', () => {
