@@ -8,6 +8,7 @@ const { closeSync, existsSync, openSync, readFileSync, readdirSync, rmSync } = r
 
 /** For a program to end by itself before it is killed. */
 const PATIENCE_MS = 2000;
+const POLL_MS = 2;
 
 const folder = process.argv[2];
 /** The program that runs now; one at a time. */
@@ -28,22 +29,40 @@ function run({ program, args, env, cwd, uid, gid, output }) {
   return child.pid ?? null;
 }
 
-/** [process, its parent] of everything that runs on this machine. */
+/** {pid, parent, state} of everything that runs on this machine; what has ended and was only not collected yet does not. */
 function processes() {
   if (!existsSync('/proc/self/stat')) {
-    const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
-    return lines.map((line) => line.trim().split(/\s+/).map(Number));
+    const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat='], { encoding: 'utf8' }).trim().split('\n');
+    const rows = lines.map((line) => line.trim().split(/\s+/));
+    return living(rows.map(([pid, parent, state]) => ({ pid: Number(pid), parent: Number(parent), state: state[0] })));
   }
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^[0-9]+$/.test(name)) return [];
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      return [[Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])]];
-    } catch {
-      return []; // It ended while we looked.
-    }
-  });
+  return living(
+    readdirSync('/proc').flatMap((name) => {
+      if (!/^[0-9]+$/.test(name)) return [];
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+        const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        return [{ pid: Number(name), parent: Number(parent), state }];
+      } catch {
+        return []; // It ended while we looked.
+      }
+    }),
+  );
 }
+
+function living(all) {
+  return all.filter(({ state }) => state !== 'Z' && state !== 'X');
+}
+
+/** On a busy machine a process ends, and stops, only at its next turn. */
+async function untilAll(pids, holds) {
+  const deadline = performance.now() + PATIENCE_MS;
+  const open = () => processes().some((each) => pids.includes(each.pid) && !holds(each));
+  while (open() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
+
+const hasEnded = () => false;
+const standsStill = ({ state }) => state === 'T' || state === 't';
 
 function kill(pid, signal) {
   try {
@@ -53,21 +72,29 @@ function kill(pid, signal) {
   }
 }
 
-/** The program is stopped first, so that it starts no child that we would not see, and outlives none. */
-function signalAll(signal) {
+/**
+ * The program is stopped first, so that it starts no child that we would not see, and outlives none. Returns once they
+ * stand still or, as a killed server's children hold its memory, are gone.
+ */
+async function signalAll(signal) {
   if (running === null) return;
   const { pid } = running;
-  if (signal !== 'SIGCONT') kill(pid, 'SIGSTOP');
-  for (const [child, parent] of processes()) if (parent === pid) kill(child, signal);
-  kill(pid, signal);
+  if (signal !== 'SIGCONT') {
+    kill(pid, 'SIGSTOP');
+    await untilAll([pid], standsStill);
+  }
+  const all = [...processes().flatMap((each) => (each.parent === pid ? [each.pid] : [])), pid];
+  for (const each of all) kill(each, signal);
+  if (signal === 'SIGKILL') await untilAll(all, hasEnded);
+  if (signal === 'SIGSTOP') await untilAll(all, standsStill);
 }
 
-process.on('message', ({ id, run: what, signal, all }) => {
+process.on('message', async ({ id, run: what, signal, all }) => {
   let pid = null;
   if (what !== undefined) pid = run(what);
-  else if (running !== null && all) signalAll(signal);
+  else if (running !== null && all) await signalAll(signal);
   else if (running !== null) kill(running.pid, signal);
-  process.send({ id, pid });
+  if (process.connected) process.send({ id, pid });
 });
 
 process.once('disconnect', () => {
@@ -78,7 +105,7 @@ process.once('disconnect', () => {
   if (running === null) return last();
   running.once('exit', last);
   // At once, but with time to give back what no folder holds: PostgreSQL's shared memory.
-  signalAll('SIGCONT');
+  void signalAll('SIGCONT');
   kill(running.pid, 'SIGQUIT');
   setTimeout(signalAll, PATIENCE_MS, 'SIGKILL');
 });
