@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { HeldView } from '../../src/ports/gateway-api.ts';
 import type { GatewayProcess, Receipt } from '../support/gateway-process.ts';
 import { HELD_STORES, type HeldStore } from '../support/held-stores.ts';
 import { Pair, type PairOptions } from '../support/pair.ts';
@@ -144,6 +145,11 @@ function crashesUnderLoad(store: HeldStore): void {
       expect(rows.length).to.be.above(ORIGINS.length);
       for (const row of rows) {
         const answer = await dc2.api(row.href);
+        if (answer.status === 404) {
+          // What was accepted without an answer came after the last that was answered, and retention let this one go.
+          expect(await dc2.history('dc1')).to.satisfy((now: HeldView[]) => now.every(({ href }) => href !== row.href));
+          continue;
+        }
         expect(answer.status).to.equal(200);
         expect(sha256(answer.body)).to.equal(row.sha256);
         const poster = posters.find(({ origin }) => origin === row.origin)!;
