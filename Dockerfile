@@ -3,6 +3,7 @@
 #   docker run --init -v crossdc-state:/var/lib/crossdc -v ./dc1.conf:/etc/crossdc/crossdc.conf:ro crossdc-gateway
 #
 # --init collects what a failover command leaves behind. No secret belongs in this file: give them as KFile keys.
+# It runs with --read-only --cap-drop ALL --security-opt no-new-privileges as well: opt/examples/compose.yaml has all of it.
 
 FROM node:20-bookworm-slim AS build
 WORKDIR /build

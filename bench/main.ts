@@ -1,3 +1,4 @@
+import { encryption } from './encryption.ts';
 import { heartbeatDelay } from './heartbeat-delay.ts';
 import { hundredPeers } from './hundred-peers.ts';
 import { killToDelivery } from './kill-to-delivery.ts';
@@ -6,6 +7,7 @@ import { manyOrigins } from './many-origins.ts';
 import { postgresWays } from './postgres-ways.ts';
 import { putToPeer } from './put-to-peer.ts';
 import { storeWrites } from './store-writes.ts';
+import { trustCost } from './trust-cost.ts';
 import { printTable, type Row } from './support/report.ts';
 
 /** `npm run bench`, or `npm run bench -- NAME…` for some of them. Ends with a table; fails when a demand does not hold. */
@@ -19,6 +21,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Row[]>>> = {
   'hundred-peers': hundredPeers,
   'postgres-ways': postgresWays,
   'store-writes': storeWrites,
+  encryption,
+  'trust-cost': trustCost,
 };
 
 const wanted = process.argv.slice(2);

@@ -10,9 +10,33 @@ export const ERRORS = {
   'bad-request': { status: 400, title: 'The request is not valid', retry: false },
   /** The local API wants its bearer token (`localApiToken`), and it was missing or wrong. */
   unauthorized: { status: 401, title: 'A valid token is required', retry: false },
+  /** The token is `localApiReadToken`: it may neither change anything nor read the bytes of a snapshot. Use `localApiToken`. */
+  'read-only-token': { status: 403, title: 'The token may only read', retry: false },
+  /** A peer's request bears no token, and `peerAuth=key` is set here. Give the peer the key; a stranger knocks otherwise. */
+  'token-missing': { status: 401, title: 'A signed token is required', retry: false },
+  /** A peer's token is not signed with a key of `peerSharedKey`. The keys differ, or it is forged. Compare `crossdc keys inspect`. */
+  'token-invalid': { status: 401, title: 'The token is not valid', retry: false },
+  /** A peer's token is for an earlier run of this gateway. Normal once after each start: the peer signs again by itself. */
+  'token-stale': { status: 401, title: 'The token is not for the present challenge', retry: true },
+  /** A peer's token was used before: somebody recorded a request and sends it again. Nothing changed. */
+  'token-replayed': { status: 401, title: 'The token was used before', retry: true },
+  /** A peer's token is meant for another data centre: the machine's address leads to the wrong gateway. */
+  'token-audience': { status: 401, title: 'The token is for another data centre', retry: false },
+  /** A peer's token was made for another request: something between the two changes requests, or somebody forges them. */
+  'token-mismatch': { status: 401, title: 'The token is for another request', retry: false },
+  /** A peer shows no certificate, and `peerAuth=tls` is set here. */
+  'certificate-missing': { status: 401, title: 'A certificate is required', retry: false },
+  /** A peer's certificate is not signed by an authority of `peerTlsCaFile`. */
+  'certificate-untrusted': { status: 401, title: 'The certificate is not trusted', retry: false },
+  /** A peer's certificate has expired, or the clock is wrong. Renew it (`crossdc keys ca issue DC --renew`); no restart is needed. */
+  'certificate-expired': { status: 401, title: 'The certificate has expired', retry: false },
+  /** A peer proves to be one data centre and speaks for another. Mend its `localDataCenterName`, certificate or keys. */
+  'identity-mismatch': { status: 403, title: 'The sender is not whom it speaks for', retry: false },
+  /** A peer speaks with our own name: two gateways have one `localDataCenterName`, or an address leads back to us. */
+  'own-data-center': { status: 403, title: 'The sender has our own name', retry: false },
   /** The request's Host is not the API's own, or it comes from another web origin: a web page tried to use the API. */
   'forbidden-host': { status: 403, title: 'The request does not come from where it may', retry: false },
-  /** A peer speaks for a data centre that is not configured here, or with our own name. Mend one of the two configurations. */
+  /** A peer speaks for a data centre that is not configured here. Mend one of the two configurations. */
   'wrong-data-center': { status: 403, title: 'The data centre is not a peer of this gateway', retry: false },
   /** A peer's `applicationName` is another than ours. Mend one of the two configurations. */
   'wrong-application': { status: 403, title: 'The peer is the gateway of another application', retry: false },
@@ -68,6 +92,11 @@ export const ERRORS = {
   'store-full': { status: 507, title: 'There is no room in the store', retry: true },
   /** A stored snapshot does not match its digest or is missing. It was set aside; the version before is offered. */
   'snapshot-damaged': { status: 500, title: 'The stored snapshot is damaged', retry: false },
+  /**
+   * A stored snapshot is encrypted with a key that `snapshotEncryptionKeyFile` does not list; `detail` names the key's id.
+   * Not normal: a key was taken out too early. The snapshot is kept; list the key again and restart.
+   */
+  'encryption-key-missing': { status: 503, title: 'The key of the stored snapshot is not listed', retry: false },
   /** The state folder is in use by another process. */
   'state-locked': { status: 503, title: 'The state folder is in use', retry: true },
 } as const satisfies Record<string, { status: number; title: string; retry: boolean }>;

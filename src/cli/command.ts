@@ -19,7 +19,10 @@ export interface Grammar<O extends OptionTable> {
   /** As it is typed: `snapshots put`. */
   readonly name: string;
   readonly options: O;
-  /** Names of the positional arguments; the ones in [brackets] may be left out and come last. */
+  /**
+   * Names of the positional arguments; the ones in [brackets] may be left out and come last. A last one that ends in
+   * three dots may be given again.
+   */
   readonly positionals: readonly string[];
 }
 
@@ -49,8 +52,9 @@ export function parseCommandLine<const O extends OptionTable>(grammar: Grammar<O
   }
   const given: readonly string[] = parsed.positionals;
   const missing = grammar.positionals.find((name, index) => !name.startsWith('[') && given[index] === undefined);
-  if (missing !== undefined) throw usageError(`${grammar.name} needs ${missing}${hint(grammar)}`);
-  const surplus = given[grammar.positionals.length];
+  if (missing !== undefined) throw usageError(`${grammar.name} needs ${missing.replace(/\.{3}$/, '')}${hint(grammar)}`);
+  const takesMore = grammar.positionals.at(-1)?.endsWith('...') === true;
+  const surplus = takesMore ? undefined : given[grammar.positionals.length];
   if (surplus !== undefined) throw usageError(`${grammar.name} does not take "${surplus}"${hint(grammar)}`);
   return parsed;
 }

@@ -6,7 +6,7 @@ import { messageOf } from '../errors.ts';
 import { SECOND_MS } from '../units.ts';
 import { parseCommandLine, type Command } from './command.ts';
 import { Children } from './demo/children.ts';
-import { startGateways, type Stage } from './demo/stage.ts';
+import { keyFileIn, startGateways, type Stage } from './demo/stage.ts';
 import { comeBack, killAndTakeOver, leave, reopen, replicate, seeEachOther } from './demo/story.ts';
 import { Timeline } from './demo/timeline.ts';
 import { isInterruption, Watch } from './demo/watch.ts';
@@ -14,6 +14,8 @@ import { printable } from './display-width.ts';
 import { CliError, EXIT } from './exit-status.ts';
 import { fileProblem } from './file-problem.ts';
 import { writeLine, type CliIo } from './io.ts';
+import { createFile, SECRET_MODE } from './keys/secret-file.ts';
+import { newSharedKeyFile } from './keys/texts.ts';
 
 const GRAMMAR = { name: 'demo', options: { keep: { type: 'boolean' } }, positionals: [] } as const;
 
@@ -24,9 +26,10 @@ export const demoCommand: Command = {
   help: `\
 crossdc demo [--keep]
 
-Two gateways and a small application beside each, on free loopback ports and in a temporary folder: heartbeats,
-snapshots, a data centre that is killed, its takeover, its return, an orderly shutdown. Prints a timeline; the exit
-status is 0 only if every step was verified. Takes less than a minute and leaves nothing behind.
+Two gateways and a small application beside each, on free loopback ports and in a temporary folder, with a new key by
+which each knows the other: heartbeats, snapshots, a data centre that is killed, its takeover, its return, an orderly
+shutdown. Prints a timeline; the exit status is 0 only if every step was verified. Takes less than a minute and leaves
+nothing behind.
 
   --keep             leaves both running at the end, until Ctrl-C; says where they answer
 `,
@@ -72,6 +75,9 @@ async function play({ io, folder, children, keep }: Play): Promise<number> {
   const watch = new Watch(io, children, WHOLE_DEMO_MS);
   try {
     await timeline.say('', `two data centres in ${folder}`);
+    const { text, id } = newSharedKeyFile(io.wallMs());
+    await createFile({ path: keyFileIn(folder), text, mode: SECRET_MODE });
+    await timeline.say('', `a new key for both, id ${id}: with it each proves to the other who it is`);
     const stage: Stage = { ...(await startGateways({ folder, children, watch })), timeline, watch };
     await seeEachOther(stage);
     await replicate(stage);

@@ -15,6 +15,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'no route to the host',
   ENETUNREACH: 'no route to the network',
   ETIMEDOUT: 'the connection was not answered',
+  ENOENT: 'there is no such socket',
+  ENOTSOCK: 'it is no socket',
+  EACCES: 'this user may not open the socket',
+  EPERM: 'this user may not open the socket',
 };
 
 /** A plain HTTP listener that was greeted in TLS: which of the two, depends on the version of OpenSSL. */
@@ -48,11 +52,25 @@ export function problemError(target: Target, answer: IncomingMessage, body: stri
   const status = answer.statusCode ?? 0;
   const problem = parseProblem(body);
   if (problem === undefined) return noGateway(target, `it answered ${status} without a problem object`);
-  const { title, detail, field } = problem;
+  const { type, title, detail, field } = problem;
   const parts = [title, detail].filter((part, index, all) => part !== '' && all.indexOf(part) === index);
-  const advice = status === 401 ? tokenAdvice(target) : isPeerListener(answer) ? PEER_LISTENER : '';
+  const advice = isPeerListener(answer) ? PEER_LISTENER : adviceOn(type, target);
   const where = field === '' ? '' : ` (field ${field})`;
   return new CliError(EXIT.failed, printable(`${parts.join(': ')}${where}`) + advice);
+}
+
+/** What would make the gateway answer. */
+function adviceOn(type: string, target: Target): string {
+  switch (type) {
+    case 'urn:crossdc:problem:unauthorized':
+      return tokenAdvice(target);
+    case 'urn:crossdc:problem:read-only-token':
+      return ` Give the one of localApiToken${target.tokenSource === undefined ? '' : `, not that of ${target.tokenSource}`}.`;
+    case 'urn:crossdc:problem:forbidden-host':
+      return ` Without a token the gateway answers only under its own address and port, and was asked as ${target.url.host}.`;
+    default:
+      return '';
+  }
 }
 
 /** A token that was given and refused has to be another one, not to be given. */
@@ -74,12 +92,13 @@ export function isUnreachable(error: unknown): boolean {
   return error instanceof CliError && error.status === EXIT.unreachable;
 }
 
-/** Whether nobody listens there: unlike a timeout, this says that the gateway is gone. */
+/** Whether nobody listens there: unlike a timeout, this says that the gateway is gone, and its socket with it. */
 export function isRefused(error: unknown): boolean {
-  return error instanceof CliError && error.cause instanceof Error && codeOf(error.cause) === 'ECONNREFUSED';
+  const code = error instanceof CliError && error.cause instanceof Error ? codeOf(error.cause) : '';
+  return code === 'ECONNREFUSED' || code === 'ENOENT';
 }
 
-function parseProblem(body: string): { title: string; detail: string; field: string } | undefined {
+function parseProblem(body: string): { type: string; title: string; detail: string; field: string } | undefined {
   let value: unknown;
   try {
     value = JSON.parse(body);
@@ -92,7 +111,7 @@ function parseProblem(body: string): { title: string; detail: string; field: str
     const part: unknown = (value as Record<string, unknown>)[name];
     return typeof part === 'string' ? part : '';
   };
-  return { title: value.title, detail: text('detail'), field: text('field') };
+  return { type: text('type'), title: value.title, detail: text('detail'), field: text('field') };
 }
 
 function codeOf(error: Error): string {
@@ -101,5 +120,6 @@ function codeOf(error: Error): string {
 
 /** The URL without what a query could carry, and who gave it. */
 function shown(target: Target): string {
+  if (target.socket !== undefined) return `unix:${printable(target.socket)} (${target.source})`;
   return `${target.url.origin}${target.url.pathname.replace(/\/$/, '')} (${target.source})`;
 }

@@ -89,13 +89,14 @@ export class LocalApi {
   }
 
   #options(exchange: Exchange, body: string | undefined): RequestOptions {
-    const { url, token } = this.target;
+    const { url, socket, token } = this.target;
     const idleMs = exchange.idleMs ?? IDLE_MS;
     return {
       protocol: url.protocol,
       // URL keeps the brackets of an IPv6 address, which a connection does not want.
       hostname: url.hostname.replace(/^\[(.*)\]$/, '$1'),
       port: url.port,
+      ...(socket === undefined ? {} : { socketPath: socket }),
       // The path is sent as it is: URL would take an origin of "%2e%2e" for a step up.
       path: url.pathname.replace(/\/$/, '') + exchange.path,
       method: exchange.method ?? 'GET',

@@ -63,6 +63,12 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./shutdown.ts')).shutdownCommand,
   },
   {
+    name: 'keys',
+    synopsis: 'keys generate|rotate|ca|inspect',
+    summary: 'keys and certificates, with which the peers know each other',
+    load: async () => (await import('./keys.ts')).keysCommand,
+  },
+  {
     name: 'demo',
     synopsis: 'demo [--keep]',
     summary: 'two gateways and two applications on this machine: watch a takeover',

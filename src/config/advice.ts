@@ -120,9 +120,10 @@ function choiceWarnings(settings: Settings, fallback: Place): Remark[] {
       'returns what is held, but retainOlderDataSnapshotsAtStartup=false sets it aside at the start: hardly anything is left to return',
     );
   }
-  const token = settings.get('localApiToken');
-  if (token !== undefined && token.reveal().length < TOKEN_MIN_CHARACTERS) {
-    warn('localApiToken', `has fewer than ${TOKEN_MIN_CHARACTERS} characters and could be guessed`);
+  for (const key of ['localApiToken', 'localApiReadToken'] as const) {
+    const token = settings.get(key);
+    if (token !== undefined && token.reveal().length < TOKEN_MIN_CHARACTERS)
+      warn(key, `has fewer than ${TOKEN_MIN_CHARACTERS} characters and could be guessed`);
   }
   return warnings;
 }

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import type { EncryptionKey } from '../core/encryption-keys.ts';
 import type { DatabaseConfig } from './database.ts';
 import type { ConfiguredPeer } from './peers.ts';
 import type { Settings } from './settings.ts';
-import type { Secret } from './secret.ts';
+import type { Secret } from '../secret.ts';
 
 /** The whole configuration of one gateway, checked, in the program's own units. */
 export interface Config {
@@ -55,13 +56,22 @@ export interface Config {
   /** Where the held snapshots are instead of heldDirectory; null: they are files. */
   readonly database: DatabaseConfig | null;
 
-  readonly peerAuth: 'none';
+  readonly peerAuth: 'none' | 'key' | 'tls';
+  /** null: the peers speak plain HTTP. */
+  readonly peerTls: PeerTlsFiles | null;
+  /** null: requests are not signed. */
+  readonly peerKeys: PeerKeySource | null;
+  /** The first encrypts what is stored, all of them decrypt; none: it is stored as it came. */
+  readonly snapshotEncryptionKeys: readonly EncryptionKey[];
   readonly peerHost: string;
   /** Of the three ports 0 means that the system chooses one. */
   readonly peerPort: number;
   readonly localApiHost: string;
   readonly localApiPort: number;
   readonly localApiToken: Secret | null;
+  readonly localApiReadToken: Secret | null;
+  /** The path of a Unix socket instead of host and port; null: there is none. */
+  readonly localApiSocket: string | null;
   /** null: no second listener; then metricsPort is null too. */
   readonly metricsHost: string | null;
   readonly metricsPort: number | null;
@@ -70,8 +80,32 @@ export interface Config {
   readonly logFormat: 'json' | 'pretty';
 }
 
-/** Where the peer listener is when nothing is said: with `peerAuth=none` nobody outside may reach it. */
-export const PEER_HOST_DEFAULT = '127.0.0.1';
+/** Mutual TLS between the peers: PEM files, read again when they change. */
+export interface PeerTlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+}
+
+export interface PeerKeySource {
+  /** As written: `parsePeerKeys` takes it apart. */
+  readonly text: Secret;
+  /** The file that it was read from and is read from again when it changes; null: it stands in the configuration. */
+  readonly file: string | null;
+}
+
+/** Where the peer listener is when nothing is said: without authentication nobody outside may reach it. */
+export function peerHostDefault(auth: Config['peerAuth']): string {
+  return auth === 'none' ? '127.0.0.1' : '0.0.0.0';
+}
+
+/** The effective kind of authentication: what is said, else what there is material for. */
+export function peerAuthOf(settings: Settings): Config['peerAuth'] {
+  const said = settings.get('peerAuth');
+  if (said !== undefined) return said;
+  if (settings.isGiven('peerTlsCertFile')) return 'tls';
+  return settings.isGiven('peerSharedKey') ? 'key' : 'none';
+}
 
 export function heldDirectoryOf(stateDirectory: string): string {
   return join(stateDirectory, 'held');
@@ -85,7 +119,7 @@ export function heldDirectoryOf(stateDirectory: string): string {
 export function buildConfig(
   settings: Settings,
   peers: readonly ConfiguredPeer[],
-  database: DatabaseConfig | null,
+  stores: { readonly database: DatabaseConfig | null; readonly encryptionKeys: readonly EncryptionKey[] },
 ): Config {
   const stateDirectory = must(settings.get('stateDirectory'));
   return {
@@ -123,18 +157,38 @@ export function buildConfig(
     healthTtlMs: settings.get('appHealthTtl') ?? null,
     stateDirectory,
     heldDirectory: settings.get('dataSnapshotStorageDirectory') ?? heldDirectoryOf(stateDirectory),
-    database,
-    peerAuth: 'none',
-    peerHost: settings.get('crossDCHttpHost') ?? PEER_HOST_DEFAULT,
+    database: stores.database,
+    peerAuth: peerAuthOf(settings),
+    peerTls: peerTlsOf(settings),
+    peerKeys: peerKeysOf(settings),
+    snapshotEncryptionKeys: stores.encryptionKeys,
+    peerHost: settings.get('crossDCHttpHost') ?? peerHostDefault(peerAuthOf(settings)),
     peerPort: must(settings.get('crossDCHttpPort')),
     localApiHost: must(settings.get('localApiHost')),
     localApiPort: must(settings.get('localApiPort')),
     localApiToken: settings.get('localApiToken') ?? null,
+    localApiReadToken: settings.get('localApiReadToken') ?? null,
+    localApiSocket: settings.get('localApiSocket') ?? null,
     metricsHost: settings.get('metricsHost') ?? null,
     metricsPort: settings.get('metricsPort') ?? null,
     logLevel: must(settings.get('logLevel')),
     logFormat: must(settings.get('logFormat')),
   };
+}
+
+function peerTlsOf(settings: Settings): PeerTlsFiles | null {
+  const certFile = settings.get('peerTlsCertFile');
+  const keyFile = settings.get('peerTlsKeyFile');
+  const caFile = settings.get('peerTlsCaFile');
+  if (certFile === undefined || keyFile === undefined || caFile === undefined) return null;
+  return { certFile, keyFile, caFile };
+}
+
+function peerKeysOf(settings: Settings): PeerKeySource | null {
+  const text = settings.get('peerSharedKey');
+  if (text === undefined) return null;
+  const { given } = settings.setting('peerSharedKey');
+  return { text, file: given?.key === 'peerSharedKeyFile' ? given.value : null };
 }
 
 function snapshotIntervalOf(settings: Settings): number {

@@ -33,6 +33,8 @@ const OWN_COLUMNS = [
   'seal',
   'damaged',
   'damaged_at',
+  'encryption_key',
+  'stored_bytes',
 ] as const;
 
 /** Columns that every table of PostgreSQL has by itself. */

@@ -10,7 +10,7 @@ import {
 import { Reading } from './database-reading.ts';
 import { parseSsl, type Ssl } from './database-ssl.ts';
 import { quoted } from './problem.ts';
-import { MASK, Secret } from './secret.ts';
+import { MASK, Secret } from '../secret.ts';
 import { nearest } from './suggest.ts';
 
 /** What the URL of a PostgreSQL database says. */

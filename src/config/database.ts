@@ -6,7 +6,7 @@ import type { DatabaseUrl } from './database-url.ts';
 import type { OptionKey } from './options.ts';
 import { quoted, type Place, type Remark } from './problem.ts';
 import { tryRead, type ReadFile } from './read-file.ts';
-import type { Secret } from './secret.ts';
+import type { Secret } from '../secret.ts';
 import type { Settings } from './settings.ts';
 
 /** Where the held snapshots are, when they are in PostgreSQL, and how to get there. */

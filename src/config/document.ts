@@ -8,9 +8,10 @@ const INTRODUCTION = `# Configuration
 
 A gateway is configured with a text file of \`key=value\` lines, one file per data centre. \`#\` at a line's start makes a
 comment; the value is everything after the first \`=\`, trimmed. \`etc/dc1.conf\` and \`etc/dc2.conf\` have every key with its
-meaning and work as they stand: two gateways on one machine.
+meaning and work as they stand, once they have a key: two gateways on one machine.
 
 \`\`\`sh
+npx crossdc keys generate --output peer.keys
 npx crossdc check-config --config etc/dc1.conf
 \`\`\`
 
@@ -31,10 +32,10 @@ failed  stateDirectory: /dev/null is no folder; name another, or move it away
 …
 \`\`\`
 
-A working configuration file of the IBM Streams crossdc-failover toolkit starts this gateway as it stands, on loopback:
-this version cannot yet make sure who a peer is, and so refuses to start with any other address. Of databases it takes
-PostgreSQL alone, and refuses every other by its name. Of the toolkit's keys an empty value (\`key=\`) means, as there,
-that the key is not given; of ours it is an error.
+A working configuration file of the IBM Streams crossdc-failover toolkit starts this gateway as it stands, on loopback.
+With any other address the peers must prove who they are, and the start is refused until two lines are added; it says
+which ([security.md](security.md#keys-in-five-minutes)). Of databases it takes PostgreSQL alone, and refuses every other by
+its name. Of the toolkit's keys an empty value (\`key=\`) means, as there, that the key is not given; of ours it is an error.
 
 ## Sources
 
@@ -58,6 +59,13 @@ only application in the file is meant. Keys of other applications are ignored.
 
 A secret key \`K\` can be given as \`KFile\`, the path of a file that holds it; line ends at the end of that file do not belong
 to it. Both in one source contradict each other. Of two sources the stronger wins, whichever of the two ways it uses.
+
+Such a file, and each other file with a secret in it (\`peerTlsKeyFile\`, \`snapshotEncryptionKeyFile\`), is for the user of the
+gateway alone. One that is open to every user of the machine is refused (\`chmod 600 FILE\`); one that is open to its group
+(0640), or belongs to another user who is not root, gets a warning. Links are followed. Kubernetes and Docker mount secrets
+for everybody unless told otherwise: \`defaultMode: 0400\`, \`mode: 0400\`. A configuration file, \`.env\` file or app-config file
+that holds a secret itself and that others or its group may read gets a warning, and so does a secret on the command line
+(\`--set\`).
 
 ## Paths
 

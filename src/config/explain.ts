@@ -1,4 +1,4 @@
-import { PEER_HOST_DEFAULT, heldDirectoryOf } from './config.ts';
+import { heldDirectoryOf, peerAuthOf, peerHostDefault } from './config.ts';
 import { OPTION_KEYS, optionOf, type OptionKey } from './options.ts';
 import type { ConfiguredPeer } from './peers.ts';
 import { RANK, placeText, type Given } from './problem.ts';
@@ -27,25 +27,12 @@ export function explainRows(settings: Settings, peers: readonly ConfiguredPeer[]
   });
 }
 
-/** A secret that was read from a file: how its key was written, and the path. */
-export interface SecretFile {
-  readonly key: string;
-  readonly path: string;
-}
-
-export function secretFilesOf(settings: Settings): SecretFile[] {
-  return OPTION_KEYS.flatMap((key) => {
-    const { given } = settings.setting(key);
-    const isFile = optionOf(key).isSecret === true && given !== null && given.key === `${key}File`;
-    return isFile ? [{ key: given.written, path: given.value }] : [];
-  });
-}
-
 /** The defaults that depend on other keys. */
 function derived(key: OptionKey, settings: Settings): string | null {
   if (key === 'dataSnapshotStorageDirectory' && !settings.isGiven('dataSnapshotJdbcUrl'))
     return heldDirectoryOf(settings.get('stateDirectory') ?? '');
-  return key === 'crossDCHttpHost' ? PEER_HOST_DEFAULT : null;
+  if (key === 'peerAuth') return peerAuthOf(settings);
+  return key === 'crossDCHttpHost' ? peerHostDefault(peerAuthOf(settings)) : null;
 }
 
 function row(key: string, setting: Setting, value: string | null): ExplainRow {

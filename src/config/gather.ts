@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { selectApplication } from './app-config.ts';
+import type { AccessOf } from './file-access.ts';
 import { readDotenv, readEnvironment, type Gathered } from './environment.ts';
 import { hasControl, parseLines } from './parser.ts';
 import { RANK, type Given, type Place, type Remark } from './problem.ts';
@@ -15,6 +16,8 @@ export interface ConfigSources {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Without it files are read from the disk. */
   readonly readFile?: ReadFile | undefined;
+  /** Without it the disk is asked who may read a file, unless `readFile` stands in for the disk. */
+  readonly accessOf?: AccessOf | undefined;
 }
 
 /** Reads every source. What it gives is not yet checked against the table of options. */

@@ -3,9 +3,10 @@ import { SECOND_MS } from '../units.ts';
 import { parseHost, parseMachine, type Machine } from './addresses.ts';
 import { cronProblem } from './cron.ts';
 import { parseKeyColumn, parseTableName } from './database-names.ts';
+import { parsePeerKeys } from '../core/peer-keys.ts';
 import { parseDatabaseUrl, shownDatabaseUrl, type DatabaseUrl } from './database-url.ts';
 import { hasControl } from './parser.ts';
-import { Secret } from './secret.ts';
+import { Secret } from '../secret.ts';
 
 /** What the text of an option's value must be, and what it becomes. Every message says what would be right. */
 export interface Kind<T> {
@@ -121,7 +122,17 @@ export const shortText = ruled('a text of 1 to 200 characters', (text) =>
 export const path = ruled('a path', (text) => {
   // The quotes of a shell would become part of the folder's name, and nobody would look for it there.
   if (/^["'].*["']$/.test(text)) return new Error('must be a path without quotes around it');
-  return text.length <= 4096 ? text : new Error('must be a path of at most 4096 characters');
+  return text !== '' && text.length <= 4096 ? text : new Error('must be a path of 1 to 4096 characters');
+});
+
+/** What an address of a Unix socket has room for (sun_path of unix(7) is 108 with its end). A longer one would be cut. */
+const SOCKET_PATH_MAX_BYTES = 107;
+export const socketPath = ruled(`a path of at most ${SOCKET_PATH_MAX_BYTES} bytes`, (text) => {
+  if (/^["'].*["']$/.test(text)) return new Error('must be a path without quotes around it');
+  if (/^unix:/i.test(text)) return new Error('must be a path, without unix: before it');
+  return text !== '' && Buffer.byteLength(text) <= SOCKET_PATH_MAX_BYTES
+    ? text
+    : new Error(`must be a path of 1 to ${SOCKET_PATH_MAX_BYTES} bytes: the address of a Unix socket has no more room`);
 });
 
 export const command = ruled('a command line for /bin/sh', (text) =>
@@ -176,6 +187,12 @@ export const password = ruled('a text of at most 1000 characters', (text) =>
     : new Error('must be a text of 1 to 1000 characters'),
 );
 
+/** The keys as they were written: they are taken apart once more whenever their file changes. */
+export const peerKeys = ruled('one or more keys of at least 32 characters, separated by commas or lines', (text) => {
+  const keys = parsePeerKeys(text);
+  return keys instanceof Error ? keys : new Secret(text);
+});
+
 export const databaseUser = ruled('the name of a user', (text) =>
   text !== '' && Buffer.byteLength(text) <= 63 && text.isWellFormed() && !hasControl(text)
     ? text
@@ -192,4 +209,3 @@ export const keyColumn = ruled('the name of a column', parseKeyColumn);
 
 /** Of a key that this version does not have, nothing is known but that it is a text. */
 export const anyText: Kind<string> = { name: 'text', schema: v.string() };
-export const anySecret = ruled('text', (text) => new Secret(text));

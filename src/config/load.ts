@@ -1,7 +1,9 @@
 import { warningsOf, noticesOf } from './advice.ts';
 import { buildConfig, type Config } from './config.ts';
 import { configureDatabase } from './database.ts';
-import { explainRows, secretFilesOf, type ExplainRow, type SecretFile } from './explain.ts';
+import { configureEncryption } from './encryption.ts';
+import { explainRows, type ExplainRow } from './explain.ts';
+import { accessRemarks, fileAccess, secretFilesOf } from './file-access.ts';
 import { gather, type ConfigSources } from './gather.ts';
 import { configurePeers } from './peers.ts';
 import { RANK, remarkLines, type Place } from './problem.ts';
@@ -18,8 +20,8 @@ export type LoadedConfig =
       /** What is worth saying once at the start and is no fault. */
       readonly notices: readonly string[];
       readonly explain: readonly ExplainRow[];
-      /** Each secret that was read from a file of its own. */
-      readonly secretFiles: readonly SecretFile[];
+      /** Each file with a secret in it: how its key was written, and the path. */
+      readonly secretFiles: readonly { readonly key: string; readonly path: string }[];
     }
   | { readonly ok: false; readonly problems: readonly string[]; readonly warnings: readonly string[] };
 
@@ -29,6 +31,8 @@ export type LoadedConfig =
  */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const readFile = sources.readFile ?? readTextFile;
+  // Whoever stands in for the disk says what its files are like, or says nothing.
+  const accessOf = sources.accessOf ?? (sources.readFile === undefined ? fileAccess : () => null);
   const fallback: Place = {
     rank: RANK.nowhere,
     name: sources.configFile ?? sources.appConfigFile ?? 'configuration',
@@ -38,6 +42,8 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const { settings, ...resolved } = resolve(gathered.given, readFile, fallback);
   const { peers, ...aboutPeers } = configurePeers(settings, fallback);
   const { database, ...aboutDatabase } = configureDatabase(settings, readFile, fallback);
+  const { encryptionKeys, ...aboutEncryption } = configureEncryption(settings, readFile, fallback);
+  const access = accessRemarks(settings, gathered.given, accessOf);
   // Of a file that could not be read nobody knows which keys it gives.
   const isPartial = gathered.problems.some(({ place }) => place.line === null && place.rank >= RANK.dotenv);
   const problems = [
@@ -46,7 +52,9 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     ...(isPartial ? [] : resolved.missing),
     ...aboutPeers.problems,
     ...aboutDatabase.problems,
+    ...aboutEncryption.problems,
     ...contradictions(settings, fallback),
+    ...access.problems,
   ];
   const warnings = remarkLines([
     ...gathered.warnings,
@@ -54,14 +62,15 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     ...aboutPeers.warnings,
     ...aboutDatabase.warnings,
     ...warningsOf(settings, fallback),
+    ...access.warnings,
   ]);
   if (problems.length > 0) return { ok: false, problems: remarkLines(problems), warnings };
   return {
     ok: true,
-    config: buildConfig(settings, peers, database),
+    config: buildConfig(settings, peers, { database, encryptionKeys }),
     warnings,
     notices: remarkLines([...noticesOf(settings), ...aboutDatabase.notices]),
     explain: explainRows(settings, peers),
-    secretFiles: secretFilesOf(settings),
+    secretFiles: secretFilesOf(settings).map(({ written, value }) => ({ key: written, path: value })),
   };
 }

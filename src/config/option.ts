@@ -25,6 +25,8 @@ export interface Option<T = unknown> {
   readonly isRequired?: true;
   /** Never printed, and may also be given as `KFile`, the path of a file that holds it. */
   readonly isSecret?: true;
+  /** The value is the path of a file that holds a secret: who else may read that file is looked at. */
+  readonly namesSecretFile?: true;
   /** The key may have a suffix `.NAME`, once for each peer. */
   readonly takesPeer?: true;
   /** Accepted and without effect, for files that come from the toolkit. */

@@ -58,6 +58,27 @@ export const OUR_OPTIONS = {
     example: 'a-long-random-text',
     doc: { meaning: 'The bearer token of the local API. Required when localApiHost is not a loopback address.' },
   },
+  localApiReadToken: {
+    ...ours,
+    kind: kinds.token,
+    default: null,
+    isSecret: true,
+    example: 'another-long-random-text',
+    doc: {
+      meaning:
+        'A second bearer token of the local API, for dashboards: its bearer may read what GET and HEAD show, but neither the bytes of a snapshot nor change anything. Needs localApiToken.',
+    },
+  },
+  localApiSocket: {
+    ...ours,
+    kind: kinds.socketPath,
+    default: null,
+    example: '/run/crossdc/api.sock',
+    doc: {
+      meaning:
+        'The path of a Unix socket on which the local API listens instead of localApiHost and localApiPort. Its mode is 0660: this user and its group may use the API, and whoever has localApiToken where one is set. Its folder must be there.',
+    },
+  },
   metricsHost: {
     ...ours,
     kind: kinds.host,

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { KNOWN_NAMES, OPTION_KEYS, optionOf, parseKey, type OptionKey, type Reference } from './options.ts';
 import { RANK, quoted, remark, type Given, type Place, type Remark } from './problem.ts';
 import { tryRead, type ReadFile } from './read-file.ts';
-import { MASK } from './secret.ts';
+import { MASK } from '../secret.ts';
 import { Settings, type Setting } from './settings.ts';
 import { nearest } from './suggest.ts';
 
@@ -120,7 +120,9 @@ function check({ given, option: key, isFile }: Candidate, readFile: ReadFile, pr
   if (isFile) {
     const outcome = tryRead(readFile, text);
     if ('reason' in outcome) {
-      problems.push(remark(given, `${quoted(text)} cannot be read: ${outcome.reason}`));
+      problems.push(
+        remark(given, `${quoted(text)} cannot be read: ${outcome.reason}${makerOf(key, text, outcome.code)}`),
+      );
       return { given, text: MASK };
     }
     text = outcome.text.replace(/(\r?\n)+$/, '');
@@ -133,6 +135,11 @@ function check({ given, option: key, isFile }: Candidate, readFile: ReadFile, pr
   const repeated = isHidden ? '' : `; it is ${quoted(withoutPassword(text))}${hintFor(given)}`;
   problems.push(remark(given, `${subject}${issue.message}${repeated}`));
   return { given, text: isHidden ? MASK : text };
+}
+
+/** The sample files name a key that nobody has made yet: what makes it. */
+function makerOf(key: OptionKey, path: string, code: string): string {
+  return key === 'peerSharedKey' && code === 'ENOENT' ? `; crossdc keys generate --output ${path} makes it` : '';
 }
 
 /** A URL's user and password are no business of a log. */

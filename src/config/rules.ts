@@ -1,14 +1,14 @@
 import { relative } from 'node:path';
 import { isLoopback, overlaps } from './addresses.ts';
-import { PEER_HOST_DEFAULT } from './config.ts';
+import { peerAuthOf, peerHostDefault } from './config.ts';
 import type { OptionKey } from './options.ts';
 import { placeText, quoted, remark, type Place, type Remark } from './problem.ts';
 import type { Machine } from './addresses.ts';
 import type { Setting, Settings } from './settings.ts';
 
 const TWO_LINES =
-  'beyond loopback the peers must prove who they are, with the two lines peerAuth=key and peerSharedKeyFile=PATH, ' +
-  'which are not built yet in this version: it is for loopback only';
+  'beyond loopback the peers must prove who they are: add the two lines peerAuth=key and peerSharedKeyFile=PATH, ' +
+  'where crossdc keys generate makes the file, the same for both';
 
 /** What cannot be, though each value alone is right: an error only where the gateway could not do its job at all. */
 export function contradictions(settings: Settings, fallback: Place): Remark[] {
@@ -23,18 +23,8 @@ export function contradictions(settings: Settings, fallback: Place): Remark[] {
 }
 
 function authProblems(settings: Settings, fallback: Place): Remark[] {
-  const auth = settings.get('peerAuth');
-  if (auth === undefined) return [];
-  if (auth !== 'none') {
-    return [
-      settings.remark(
-        'peerAuth',
-        fallback,
-        `${auth} is not built yet in this version; right is none, for loopback only`,
-      ),
-    ];
-  }
-  const problems: Remark[] = [];
+  const problems = materialProblems(settings, fallback);
+  if (peerAuthOf(settings) !== 'none') return problems;
   const peerHost = settings.get('crossDCHttpHost');
   if (peerHost !== undefined && !isLoopback(peerHost)) {
     problems.push(
@@ -55,6 +45,34 @@ function authProblems(settings: Settings, fallback: Place): Remark[] {
   return problems;
 }
 
+const TLS_KEYS = ['peerTlsCertFile', 'peerTlsKeyFile', 'peerTlsCaFile'] as const;
+
+/** What the kind of authentication needs and is not there, or is there and would be of no use. */
+function materialProblems(settings: Settings, fallback: Place): Remark[] {
+  const auth = settings.get('peerAuth');
+  const given = TLS_KEYS.filter((key) => settings.isGiven(key));
+  const missing = TLS_KEYS.filter((key) => !settings.isGiven(key));
+  const [first] = given;
+  const problems: Remark[] = [];
+  if (first !== undefined && missing.length > 0)
+    problems.push(settings.remark(first, fallback, `needs ${missing.join(' and ')} as well`));
+  if (auth === 'tls' && first === undefined)
+    problems.push(
+      settings.remark('peerAuth', fallback, `tls needs ${TLS_KEYS.join(', ')}; crossdc keys ca makes them`),
+    );
+  const hasKeys = settings.isGiven('peerSharedKey');
+  if (auth === 'key' && !hasKeys) {
+    const message = 'key needs peerSharedKeyFile=PATH (or peerSharedKey); crossdc keys generate makes the file';
+    problems.push(settings.remark('peerAuth', fallback, message));
+  }
+  const unused = hasKeys ? 'peerSharedKey' : first;
+  if (auth === 'none' && unused !== undefined) {
+    const message = `none contradicts ${unused}${placeOf(settings, unused)}; remove one of the two`;
+    problems.push(settings.remark('peerAuth', fallback, message));
+  }
+  return problems;
+}
+
 interface Listener {
   readonly key: OptionKey;
   readonly host: string | undefined;
@@ -66,10 +84,13 @@ function listenerProblems(settings: Settings, fallback: Place): Remark[] {
   const listeners: readonly Listener[] = [
     {
       key: 'crossDCHttpPort',
-      host: settings.get('crossDCHttpHost') ?? PEER_HOST_DEFAULT,
+      host: settings.get('crossDCHttpHost') ?? peerHostDefault(peerAuthOf(settings)),
       port: settings.get('crossDCHttpPort'),
     },
-    { key: 'localApiPort', host: settings.get('localApiHost'), port: settings.get('localApiPort') },
+    // Of an API on a socket the port is taken by nobody.
+    ...(settings.isGiven('localApiSocket')
+      ? []
+      : [{ key: 'localApiPort' as const, host: settings.get('localApiHost'), port: settings.get('localApiPort') }]),
     { key: 'metricsPort', host: settings.get('metricsHost'), port: settings.get('metricsPort') },
   ];
   const problems: Remark[] = [];
@@ -106,6 +127,40 @@ function metricsProblems(settings: Settings, fallback: Place): Remark[] {
 }
 
 function tokenProblems(settings: Settings, fallback: Place): Remark[] {
+  return [...readTokenProblems(settings, fallback), ...socketProblems(settings), ...reachProblems(settings, fallback)];
+}
+
+/** A token that may only read is of use where there is another one that may do more. */
+function readTokenProblems(settings: Settings, fallback: Place): Remark[] {
+  if (!settings.isGiven('localApiReadToken')) return [];
+  if (!settings.isGiven('localApiToken')) {
+    const message =
+      'needs localApiToken (or localApiTokenFile=PATH) as well: without it everybody who reaches the local API may do everything';
+    return [settings.remark('localApiReadToken', fallback, message)];
+  }
+  const [read, all] = [settings.get('localApiReadToken'), settings.get('localApiToken')];
+  if (read === undefined || all === undefined || read.reveal() !== all.reveal()) return [];
+  const message = `must be another one than localApiToken${placeOf(settings, 'localApiToken')}: its bearer could change everything`;
+  return [settings.remark('localApiReadToken', fallback, message)];
+}
+
+/** The local API is in one place. */
+function socketProblems(settings: Settings): Remark[] {
+  const { given } = settings.setting('localApiSocket');
+  if (given === null) return [];
+  return (['localApiHost', 'localApiPort'] as const)
+    .filter((key) => settings.isGiven(key))
+    .map((key) => {
+      const where = placeOf(settings, key);
+      return remark(
+        given,
+        `contradicts ${key}${where}: the local API listens on the socket or there; keep one of the two`,
+      );
+    });
+}
+
+function reachProblems(settings: Settings, fallback: Place): Remark[] {
+  if (settings.isGiven('localApiSocket')) return [];
   const host = settings.get('localApiHost');
   if (host === undefined || isLoopback(host) || settings.isGiven('localApiToken')) return [];
   const message = `${quoted(host)} is no loopback address, so localApiToken (or localApiTokenFile=PATH) is required: anybody could move the data`;

@@ -8,11 +8,13 @@ interface Sample {
   readonly title: string;
   /** The lines that are in force; every other key is commented out. */
   readonly values: Readonly<Partial<Record<OptionKey, string>>>;
+  /** For secrets that lie in a file: its path, in force as well. */
+  readonly secretFiles: Readonly<Partial<Record<OptionKey, string>>>;
   /** For keys that are commented out: something better than the table's example. */
   readonly examples: Readonly<Partial<Record<OptionKey, string>>>;
 }
 
-/** Two gateways on one machine that work as they stand. */
+/** Two gateways on one machine that work as they stand, once they have a key. */
 export const SAMPLES: Readonly<Record<'dc1' | 'dc2', Sample>> = {
   dc1: sampleOf({ name: 'dc1', peer: 'dc2', base: 25_090, peerBase: 25_190 }),
   dc2: sampleOf({ name: 'dc2', peer: 'dc1', base: 25_190, peerBase: 25_090 }),
@@ -35,7 +37,9 @@ function sampleOf({ name, peer, base, peerBase }: Place): Sample {
       remoteDataCenterApplicationMachineNames: `127.0.0.1:${peerBase + 1}`,
       stateDirectory: `./state/${name}`,
       localApiPort: String(base),
+      peerAuth: 'key',
     },
+    secretFiles: { peerSharedKey: './peer.keys' },
     examples: {
       dataSnapshotStorageDirectory: `./state/${name}/held`,
       metricsPort: String(base + 2),
@@ -46,7 +50,8 @@ function sampleOf({ name, peer, base, peerBase }: Place): Sample {
 
 const INTRODUCTION = [
   'Made from the table of options by npm run generate:config: copy it, and edit the copy.',
-  'With etc/dc1.conf and etc/dc2.conf as they stand two gateways on one machine find each other.',
+  'With etc/dc1.conf and etc/dc2.conf as they stand two gateways on one machine find each other. They need one file',
+  'more, with which they prove to each other who they are: crossdc keys generate --output ./peer.keys',
   '',
   'A line is key=value, and everything after the first = is the value. A # at the start of a line makes a comment;',
   'a key with a # right before it is commented out and shows its default, or an example where there is none.',
@@ -54,14 +59,16 @@ const INTRODUCTION = [
 ];
 
 /** A configuration file with every key, annotated. */
-export function sampleFile({ title, values, examples }: Sample): string {
+export function sampleFile({ title, values, secretFiles, examples }: Sample): string {
   const parts = [[title, ...INTRODUCTION].map((line) => `# ${line}`.trimEnd()).join('\n') + '\n'];
   for (const group of GROUPS) {
     parts.push(`# ---- ${GROUP_TITLES[group]} ----\n`);
     for (const key of OPTION_KEYS.filter((name) => groupOf(optionOf(name)) === group)) {
       const active = values[key];
       const value = active ?? examples[key] ?? sampleValue(optionOf(key));
-      parts.push(`${annotation(key)}${active === undefined ? '#' : ''}${key}=${value}\n${fileLine(key)}`);
+      parts.push(
+        `${annotation(key)}${active === undefined ? '#' : ''}${key}=${value}\n${fileLine(key, secretFiles[key])}`,
+      );
     }
   }
   return parts.join('\n');
@@ -82,6 +89,7 @@ function annotation(key: OptionKey): string {
 }
 
 /** A secret can also lie in a file of its own. */
-function fileLine(key: OptionKey): string {
+function fileLine(key: OptionKey, path: string | undefined): string {
+  if (path !== undefined) return `${key}File=${path}\n`;
   return optionOf(key).isSecret === true ? `#${key}File=/run/secrets/${key}\n` : '';
 }

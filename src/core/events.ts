@@ -85,6 +85,15 @@ export type EventBody =
   | { readonly type: 'failover-command-gave-up'; readonly dataCenter: string; readonly attempts: number }
   | { readonly type: 'store-error'; readonly store: string; readonly reason: string }
   | { readonly type: 'store-recovered'; readonly store: string; readonly afterSeconds: number }
+  | {
+      readonly type: 'certificate-expiring';
+      /** Ours, or an authority of `peerTlsCaFile`. */
+      readonly certificate: 'own' | 'authority';
+      readonly subject: string;
+      readonly expiresAt: string;
+      /** Negative when it has expired. */
+      readonly daysLeft: number;
+    }
   | { readonly type: 'log-truncated'; readonly oldestId: number }
   | { readonly type: 'shutdown'; readonly orderly: boolean };
 
@@ -114,6 +123,7 @@ export const EVENT_TYPES = {
   'failover-command-gave-up': true,
   'store-error': true,
   'store-recovered': true,
+  'certificate-expiring': true,
   'log-truncated': true,
   shutdown: true,
 } as const satisfies Record<EventType, true>;

@@ -33,6 +33,14 @@ export interface SnapshotDescription {
  */
 export type SnapshotPlace = 'live' | 'set-aside' | 'quarantined' | 'lost';
 
+/** How a content lies in its store where it is encrypted. `bytes` and `sha256` of its row are those of the content itself. */
+export interface StoredEncryption {
+  /** Which key of `snapshotEncryptionKeyFile` it needs. */
+  readonly keyId: string;
+  /** Length of what is stored. */
+  readonly storedBytes: number;
+}
+
 export interface StoredSnapshot extends SnapshotDescription {
   readonly key: SnapshotKey;
   readonly place: SnapshotPlace;
@@ -46,6 +54,8 @@ export interface StoredSnapshot extends SnapshotDescription {
   readonly placedAt: string;
   /** Why it is where it is, for a person; null for one that is live and never was elsewhere. */
   readonly reason: string | null;
+  /** Absent where the content is stored as it came. */
+  readonly encryption?: StoredEncryption;
 }
 
 /** The row in another place, from now on. */

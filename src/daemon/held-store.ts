@@ -1,4 +1,5 @@
 import type { DatabaseCheck } from '../adapters/postgresql/check.ts';
+import type { Keyring } from '../adapters/storage/keyring.ts';
 import { addressText } from '../config/addresses.ts';
 import type { DatabaseConfig } from '../config/database.ts';
 import { GatewayError } from '../errors.ts';
@@ -15,7 +16,7 @@ export function databaseOptions(database: DatabaseConfig, dataCenter: string): D
       hosts,
       database: database.database,
       user,
-      password: password?.reveal() ?? null,
+      password,
       sslMode,
       // Without a file a server is verified against the authorities that Node.js trusts.
       sslRootCert: sslRootCert === 'system' ? null : sslRootCert,
@@ -54,16 +55,17 @@ export async function openDatabaseStore(
     readonly clock: Clock;
     readonly log: Log;
     readonly foundDamage: FoundDamage;
+    readonly keyring: Keyring;
     readonly dataCenter: string;
   },
 ): Promise<SnapshotStore> {
-  const { clock, log, foundDamage, dataCenter } = parts;
+  const { clock, log, foundDamage, keyring, dataCenter } = parts;
   log.info(databasePlace(database), 'what the peers replicate is held in PostgreSQL');
   // Only who uses it waits for the client to load.
   const { PostgresSnapshotStore } = await import('../adapters/postgresql/snapshot-store.ts');
   const onDamage = (found: Omit<DamagedVersion, 'store'>): void => foundDamage.add({ store: 'held', ...found });
   try {
-    const options = { ...databaseOptions(database, dataCenter), log, wallMs: () => clock.wallMs(), onDamage };
+    const options = { ...databaseOptions(database, dataCenter), log, wallMs: () => clock.wallMs(), onDamage, keyring };
     return await PostgresSnapshotStore.open(options);
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code !== 'store-foreign') throw error;

@@ -1,7 +1,8 @@
 import { LocalApiServer } from '../adapters/local-api/server.ts';
 import { MetricsServer } from '../adapters/local-api/metrics-server.ts';
-import { listenProblem } from '../adapters/peer-http/listen-problem.ts';
+import { ListenError, listenProblem } from '../adapters/peer-http/listen-problem.ts';
 import { PeerHttpListener } from '../adapters/peer-http/listener.ts';
+import type { PeerTrust } from '../adapters/peer-auth/peer-trust.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -25,28 +26,34 @@ export async function openListeners(
   parts: {
     readonly clock: Clock;
     readonly log: Log;
+    readonly trust: PeerTrust;
     readonly metrics: () => Promise<string>;
     readonly closing: Closing;
   },
 ): Promise<number> {
-  const { clock, log, metrics, closing } = parts;
+  const { clock, log, trust, metrics, closing } = parts;
   const { api, inbox } = gateway;
 
   const local = new LocalApiServer({
     host: config.localApiHost,
     port: config.localApiPort,
+    socket: config.localApiSocket,
     api,
     token: config.localApiToken,
+    readToken: config.localApiReadToken,
     metrics,
     limits: { snapshotMaxBytes: config.snapshotMaxBytes },
     clock,
     log,
     openapi: await openapiDocument(),
   });
-  const localAddress = await opened(() => local.listen(), config.localApiHost, config.localApiPort, {
-    port: 'localApiPort',
-    host: 'localApiHost',
-  });
+  const localAddress =
+    config.localApiSocket === null
+      ? await opened(() => local.listen(), config.localApiHost, config.localApiPort, {
+          port: 'localApiPort',
+          host: 'localApiHost',
+        })
+      : await openedSocket(() => local.listen());
   closing.add('local API', () => local.close(GRACE_MS));
 
   let metricsAddress = null;
@@ -66,6 +73,7 @@ export async function openListeners(
     dataCenter: config.dataCenter,
     maxBytes: config.snapshotMaxBytes,
     inbox,
+    trust,
     clock,
     log,
     limits: { bodyTimeoutMs: config.readTimeoutMs },
@@ -77,6 +85,15 @@ export async function openListeners(
     'the gateway is listening',
   );
   return clock.now();
+}
+
+/** @throws ListenError; what is in the way of the socket is said by whoever wanted to open it */
+async function openedSocket<T>(open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    throw error instanceof Error ? new ListenError('localApiSocket', error.message, error) : error;
+  }
 }
 
 /** @throws ListenError, as the peer listener does: one sentence for the same trouble, whichever port has it */

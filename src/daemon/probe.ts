@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, open, stat, unlink } from 'node:fs/promises';
+import { access, lstat, open, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { messageOf } from '../errors.ts';
@@ -21,20 +21,22 @@ export interface Probe {
  * Tries whether a gateway could work with this configuration now: each store can be written, and what it starts is there.
  * Nothing is made, and nothing stays but what was there before; a gateway that runs on the same folders is not disturbed.
  *
- * @param secretFiles the key and the path of each file that a secret was read from
+ * @param secretFiles the key and the path of each file with a secret in it
  */
 export async function probeWorld(
   config: Config,
   secretFiles: readonly { readonly key: string; readonly path: string }[],
 ): Promise<readonly Probe[]> {
-  const { stateDirectory, heldDirectory, database, failoverCommand } = config;
+  const { stateDirectory, heldDirectory, database, localApiSocket, failoverCommand } = config;
   return Promise.all([
     probeFolder('stateDirectory', stateDirectory),
     database === null
       ? probeFolder('dataSnapshotStorageDirectory', heldDirectory)
       : probeDatabase(config.dataCenter, database),
+    ...(localApiSocket === null ? [] : [probeSocket(localApiSocket)]),
     ...(failoverCommand === null ? [] : [probeCommand(failoverCommand)]),
     ...secretFiles.map(({ key, path }) => probeSecret(key, path)),
+    ...(config.peerTls === null && config.peerKeys === null ? [] : [probeTrust(config)]),
   ]);
 }
 
@@ -89,6 +91,31 @@ async function probeDatabase(dataCenter: string, database: NonNullable<Config['d
   }
 }
 
+/** A gateway that runs has its socket there; whether it is that one, only a start would tell. */
+async function probeSocket(path: string): Promise<Probe> {
+  const key = 'localApiSocket';
+  const folder = dirname(path);
+  try {
+    const found = await lstat(path).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return null;
+      throw error;
+    });
+    if (found !== null && !found.isSocket())
+      return failed(key, `${path} is there and is no socket; move it away, or name another path`);
+    await access(folder, constants.W_OK | constants.X_OK);
+    return {
+      key,
+      ok: true,
+      detail: `${path} ${found === null ? 'can be made' : 'is there: of a gateway, or left by one'}`,
+    };
+  } catch (error) {
+    return failed(
+      key,
+      `${path} cannot be made: ${messageOf(error)}; the folder must be there, and writable for this user`,
+    );
+  }
+}
+
 /** What a first word may be made of so that the shell and we read it alike. */
 const PLAIN_WORD = /^[A-Za-z0-9_./+:@%,-]+$/;
 
@@ -122,14 +149,31 @@ async function isProgram(path: string): Promise<boolean> {
   }
 }
 
-/** It was read to load the configuration; who else may read it is worth knowing. */
+/** Who else may read it, the configuration has looked at; a file that is read later on may not be there yet. */
 async function probeSecret(key: string, path: string): Promise<Probe> {
   try {
-    const { mode } = await stat(path);
-    const isOpen = (mode & constants.S_IROTH) !== 0;
-    return { key, ok: true, detail: `${path} can be read${isOpen ? ', but by every user: chmod 600' : ''}` };
+    await access(path, constants.R_OK);
+    return { key, ok: true, detail: `${path} can be read` };
   } catch (error) {
     return failed(key, `${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+/** Whether the peers could prove themselves with what is there now. */
+async function probeTrust(config: Config): Promise<Probe> {
+  const key = 'peerAuth';
+  try {
+    const { readTrust, trustOf } = await import('../adapters/peer-auth/trust-files.ts');
+    const { trustSourcesOf } = await import('./peer-trust.ts');
+    const sources = trustSourcesOf(config);
+    const { tls } = await trustOf(await readTrust(sources), sources, config.dataCenter);
+    const own = tls?.certificates.find(({ use }) => use === 'own');
+    if (own === undefined) return { key, ok: true, detail: 'the keys can be used' };
+    const until = new Date(own.expiresMs).toISOString();
+    if (own.expiresMs > Date.now()) return { key, ok: true, detail: `the certificate can be used, until ${until}` };
+    return failed(key, `the certificate expired at ${until}; crossdc keys ca issue DC --renew makes another`);
+  } catch (error) {
+    return failed(key, messageOf(error));
   }
 }
 

@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import { TrustProblem } from '../adapters/peer-auth/trust-files.ts';
 import { PinoLog } from '../adapters/system/log.ts';
 import { SystemClock } from '../adapters/system/clock.ts';
 import type { Config } from '../config/config.ts';
@@ -12,6 +13,7 @@ import { openListeners } from './listeners.ts';
 import { settingsOf } from './settings.ts';
 import { onSignals } from './signals.ts';
 import { openWorld } from './world.ts';
+import { openPeerTrust } from './peer-trust.ts';
 
 export interface RunOptions {
   /** Of this program; shown in the log, the status and the metrics. */
@@ -60,7 +62,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
     // The facts name the folder, the file or the other process; they stay out of answers, and belong in the log.
     const known = error instanceof GatewayError ? { code: error.code, facts: error.facts } : {};
     log.error({ ...known, error: messageOf(error) }, 'the gateway cannot run');
-    return FAILED;
+    return error instanceof TrustProblem ? BAD_CONFIGURATION : FAILED;
   } finally {
     await closing.closeAll();
     log.info({}, 'the gateway has ended');
@@ -83,20 +85,25 @@ async function serve(
     fatal.push(error);
     gateway?.shutDown('stop');
   };
-  const world = await openWorld(config, { clock, log, telemetry, closing, onHeldByOther });
+  const { trust, renew } = await openPeerTrust(config, { clock, log, closing });
+  const world = await openWorld(config, { clock, log, telemetry, closing, trust, onHeldByOther });
   const running = await assembleGateway(world, settingsOf(config, version));
   gateway = running;
   closing.add('services', () => running.stop());
-  const stopListening = onSignals(
-    (signal) => {
+  const stopListening = onSignals({
+    stop: (signal) => {
       log.info({ signal }, 'told to stop');
       running.shutDown('stop');
     },
-    (signal) => {
+    stopAtOnce: (signal) => {
       log.warn({ signal }, 'told twice to stop; the gateway ends at once');
       process.exit(FAILED);
     },
-  );
+    renew: () => {
+      log.info({}, 'told to read certificates and keys anew');
+      renew();
+    },
+  });
   closing.add('signals', () => {
     stopListening();
     return Promise.resolve();
@@ -104,6 +111,7 @@ async function serve(
   const listeningSince = await openListeners(config, running, {
     clock,
     log,
+    trust,
     metrics: () => telemetry.metricsText(),
     closing,
   });

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { GatewaySettings } from '../ports/settings.ts';
 
@@ -36,8 +37,9 @@ export function settingsOf(config: Config, version: string): GatewaySettings {
   };
 }
 
-/** An address that stands for every interface is reached by loopback from this machine. */
-function localApiUrl({ localApiHost, localApiPort }: Config): string | null {
+/** An address that stands for every interface is reached by loopback from this machine; a socket from any folder. */
+function localApiUrl({ localApiHost, localApiPort, localApiSocket }: Config): string | null {
+  if (localApiSocket !== null) return `unix:${resolve(localApiSocket)}`;
   if (localApiPort === 0) return null;
   const host = localApiHost === '0.0.0.0' ? '127.0.0.1' : localApiHost === '::' ? '::1' : localApiHost;
   return `http://${host.includes(':') ? `[${host}]` : host}:${localApiPort}`;

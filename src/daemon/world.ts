@@ -5,11 +5,13 @@ import { FolderLock } from '../adapters/file/folder-lock.ts';
 import { FileRecords } from '../adapters/file/records.ts';
 import { FileSnapshotStore } from '../adapters/file/snapshot-store.ts';
 import type { Damage } from '../adapters/file/snapshot-repair.ts';
+import { Keyring } from '../adapters/storage/keyring.ts';
 import { HttpPeerTransport } from '../adapters/peer-http/transport.ts';
 import { CronSchedule } from '../adapters/system/cron-schedule.ts';
 import { HttpEventSink } from '../adapters/system/http-event-sink.ts';
 import { HttpHealthProbe } from '../adapters/system/http-health-probe.ts';
 import { ShellCommandRunner } from '../adapters/system/shell-command-runner.ts';
+import type { PeerTrust } from '../adapters/peer-auth/peer-trust.ts';
 import type { Config } from '../config/config.ts';
 import { GatewayError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -26,6 +28,7 @@ interface WorldParts {
   readonly log: Log;
   readonly telemetry: Telemetry;
   readonly closing: Closing;
+  readonly trust: PeerTrust;
   /** A disk that took no lock had hidden that another gateway has one of our folders: this one must end. */
   readonly onHeldByOther: (error: GatewayError) => void;
 }
@@ -43,8 +46,10 @@ export async function openWorld(config: Config, parts: WorldParts): Promise<Worl
   const state: Place = { key: 'stateDirectory', folder: config.stateDirectory };
   const { disk } = await lockFolder(state, state.folder, parts);
   const foundDamage = new FoundDamage();
+  const keyring = new Keyring(config.snapshotEncryptionKeys);
+  if (keyring.current !== null) log.info({ keyId: keyring.current.id }, 'what is stored from now on is encrypted');
   const openFolder = async (name: string, place: Place, on: Disk): Promise<SnapshotStore> => {
-    const store = await openFileStore(name, place, { clock, log, foundDamage, disk: on });
+    const store = await openFileStore(name, place, { clock, log, foundDamage, keyring, disk: on });
     closing.add(`store ${name}`, () => store.close());
     return store;
   };
@@ -52,7 +57,7 @@ export async function openWorld(config: Config, parts: WorldParts): Promise<Worl
   const openHeld = async (): Promise<SnapshotStore> => {
     if (config.database !== null) {
       const { dataCenter, database } = config;
-      const store = await openDatabaseStore(database, { clock, log, foundDamage, dataCenter });
+      const store = await openDatabaseStore(database, { clock, log, foundDamage, keyring, dataCenter });
       closing.add('store held', () => store.close());
       return store;
     }
@@ -71,7 +76,7 @@ export async function openWorld(config: Config, parts: WorldParts): Promise<Worl
   closing.add('event log', () => eventLog.close());
 
   const { connectionTimeoutMs, readTimeoutMs, snapshotSchedule, appWebhookUrl, appHealthUrl } = config;
-  const transport = new HttpPeerTransport({ clock, connectionTimeoutMs, readTimeoutMs });
+  const transport = new HttpPeerTransport({ clock, trust: parts.trust, connectionTimeoutMs, readTimeoutMs });
   closing.add('peer transport', () => transport.close());
   const webhook = appWebhookUrl === null ? null : new HttpEventSink({ url: appWebhookUrl });
   if (webhook !== null) closing.add('webhook', () => webhook.close());
@@ -90,6 +95,7 @@ export async function openWorld(config: Config, parts: WorldParts): Promise<Worl
     commandRunner: new ShellCommandRunner({ clock }),
     webhook,
     healthProbe,
+    certificates: () => parts.trust.tls?.certificates ?? [],
     schedule: snapshotSchedule === null ? null : new CronSchedule(clock, snapshotSchedule),
   };
 }
@@ -126,16 +132,22 @@ async function lockFolder(
 async function openFileStore(
   name: string,
   place: Place,
-  parts: { readonly clock: Clock; readonly log: Log; readonly foundDamage: FoundDamage; readonly disk: Disk },
+  parts: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly foundDamage: FoundDamage;
+    readonly keyring: Keyring;
+    readonly disk: Disk;
+  },
 ): Promise<SnapshotStore> {
-  const { clock, log, foundDamage, disk } = parts;
+  const { clock, log, foundDamage, keyring, disk } = parts;
   let isOpening = true;
   const onDamage = ({ version, reason }: Damage): void => {
     // Later damage is found by a reader, who says it.
     if (isOpening && version !== null) foundDamage.add({ store: name, ...version, reason });
   };
   const store = await at(place, () =>
-    FileSnapshotStore.open({ root: place.folder, name, log, wallMs: () => clock.wallMs(), onDamage, disk }),
+    FileSnapshotStore.open({ root: place.folder, name, log, wallMs: () => clock.wallMs(), onDamage, keyring, disk }),
   );
   isOpening = false;
   return store;

@@ -45,6 +45,14 @@ export function peerMetrics(context: FamilyContext): Pick<Telemetry, 'peerTransi
     },
     (peer) => peer.incarnations,
   );
+  peerGauge(
+    context,
+    {
+      name: 'crossdc_peer_clock_skew_seconds',
+      help: 'How far the wall clock of the peer is ahead of ours; it decides nothing. Absent before the first heartbeat.',
+    },
+    (peer) => peer.clockSkewSeconds,
+  );
   const transitions = peerCounterBy(
     context,
     { name: 'crossdc_peer_transitions_total', help: 'Changes of the state of the peer, by the new state.' },

@@ -14,6 +14,7 @@ export class Scrape {
   #deliveriesOpen = 0;
   #scrubCompletedMs: number | null = null;
   #archives: ReturnType<TelemetrySource['archives']> = [];
+  #certificates: ReturnType<TelemetrySource['certificates']> = [];
 
   /** @param source null while the gateway is not built yet: then there are no peers and nothing is open */
   constructor(source: () => TelemetrySource | null) {
@@ -26,6 +27,7 @@ export class Scrape {
     this.#deliveriesOpen = source?.deliveriesOpen() ?? 0;
     this.#scrubCompletedMs = source?.scrubCompletedMs() ?? null;
     this.#archives = source?.archives() ?? [];
+    this.#certificates = source?.certificates() ?? [];
   }
 
   get peers(): readonly ScrapedPeer[] {
@@ -38,6 +40,10 @@ export class Scrape {
 
   get scrubCompletedMs(): number | null {
     return this.#scrubCompletedMs;
+  }
+
+  get certificates(): ReturnType<TelemetrySource['certificates']> {
+    return this.#certificates;
   }
 
   get archives(): ReturnType<TelemetrySource['archives']> {

@@ -17,6 +17,8 @@ export interface PeerView {
   readonly incarnation: number | null;
   readonly missed: number;
   readonly rttMs: number | null;
+  /** How far its wall clock is ahead of ours, and the way here; null before its first heartbeat. */
+  readonly clockSkewSeconds: number | null;
   readonly hearsUs: boolean | null;
   readonly application: { readonly status: ApplicationStatus };
   readonly machines: readonly {

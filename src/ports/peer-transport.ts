@@ -46,6 +46,13 @@ export type TransferOutcome =
 
 export type InventoryOutcome = { readonly kind: 'rows'; readonly rows: readonly PeerRow[] } | Refused | Failed;
 
+/** A machine, and whose gateway runs there. */
+export interface Destination {
+  readonly machine: string;
+  /** The peer's name; null while it is not known. Somebody else's gateway at the machine gets nothing that is meant for it. */
+  readonly dataCenter: string | null;
+}
+
 /**
  * The way to one peer's machines. Nothing here throws for what a network or a peer can do: every end is an outcome.
  * Only an aborted signal and a defect reject.
@@ -55,15 +62,15 @@ export interface PeerTransport {
    * Sends one message of type 1 or 3 on an idle connection or a new one, never behind another message and never on a
    * connection that carries a snapshot. At most 64 are under way per machine: the oldest gives way.
    */
-  sendMessage(machine: string, message: PeerMessage, signal: AbortSignal): Promise<MessageOutcome>;
+  sendMessage(destination: Destination, message: PeerMessage, signal: AbortSignal): Promise<MessageOutcome>;
   /** Sends one snapshot of type 2 or 4. `content` is read once. */
   sendSnapshot(
-    machine: string,
+    destination: Destination,
     envelope: SnapshotEnvelope,
     content: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<TransferOutcome>;
-  /** What the peer has of ours. */
-  inventory(machine: string, dataCenter: string, signal: AbortSignal): Promise<InventoryOutcome>;
+  /** What the peer has of ours. @param dataCenter our own name */
+  inventory(destination: Destination, dataCenter: string, signal: AbortSignal): Promise<InventoryOutcome>;
   close(): Promise<void>;
 }

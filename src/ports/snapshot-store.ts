@@ -78,13 +78,13 @@ export interface SnapshotStore {
    * Opens a version for reading. It is verified whole before the promise resolves, whatever its place.
    *
    * @throws GatewayError `not-found`; `snapshot-damaged` after the version was moved to place `lost`;
-   *   `store-unavailable`.
+   *   `store-unavailable`. `encryption-key-missing` when it cannot be told whether the version is whole: it stays as it is.
    */
   open(key: SnapshotKey, version: number): Promise<SnapshotReader>;
 
   /**
    * Reads a version whole and compares it with its digest, as `open` does, but no faster than `pace` lets it: that is
-   * awaited after each block, with the block's length.
+   * awaited after each block, with the length of what was read of the store.
    *
    * @throws as `open`, with the same consequences
    */
@@ -106,7 +106,10 @@ export interface SnapshotStore {
   /** Deletes what was damaged, by its id. Idempotent. */
   discardDamaged(id: string): Promise<void>;
 
-  /** Writes and removes a little, to learn whether the store works now. @throws GatewayError as `put` does. */
+  /**
+   * Writes and removes a little, to learn whether the store works now, and looks whether the key of everything stored is there.
+   * @throws GatewayError as `put` does, `encryption-key-missing` when all else works
+   */
   probe(): Promise<void>;
   /** Names of what lies in the store and is not ours; left alone, said once at start. */
   foreign(): readonly string[];

@@ -1,5 +1,6 @@
 import type { GatewayEvent } from '../core/events.ts';
 import type { PeerState } from '../core/peer-state.ts';
+import type { CertificateFacts } from './certificates.ts';
 
 /** What the services count. One implementation feeds Prometheus; a test's records. Label values come from configuration, never from a caller. */
 export interface Telemetry {
@@ -45,10 +46,14 @@ export interface TelemetrySource {
     readonly heldBytes: number;
     readonly heldNewestMs: number | null;
     readonly incarnations: number;
+    /** How far its wall clock is ahead of ours; null before its first heartbeat. */
+    readonly clockSkewSeconds: number | null;
   }[];
   deliveriesOpen(): number;
   /** When the last verification of everything that is stored was completed; null before the first. */
   scrubCompletedMs(): number | null;
   /** What each store keeps and offers to nobody. */
   archives(): readonly { readonly store: string; readonly bytes: number }[];
+  /** Those on which the peers' trust rests; empty without TLS between them. */
+  certificates(): readonly CertificateFacts[];
 }

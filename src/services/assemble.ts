@@ -1,5 +1,6 @@
 import type { SnapshotKey } from '../core/snapshot.ts';
 import { messageOf } from '../errors.ts';
+import type { CertificateFacts } from '../ports/certificates.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { GatewayApi } from '../ports/gateway-api.ts';
@@ -14,6 +15,7 @@ import type { Telemetry, TelemetrySource } from '../ports/telemetry.ts';
 import { Api } from './api.ts';
 import { ApplicationHealth } from './application-health.ts';
 import { Tasks, type Context } from './context.ts';
+import { CertificateWatch } from './certificate-watch.ts';
 import { Damage } from './damage.ts';
 import { Deliveries } from './deliveries.ts';
 import { DurableRecords } from './durable-records.ts';
@@ -62,6 +64,8 @@ export interface World {
   readonly webhook: EventSink | null;
   readonly healthProbe: HealthProbe | null;
   readonly schedule: Schedule | null;
+  /** Those on which the peers' trust rests now. */
+  readonly certificates?: () => readonly CertificateFacts[];
   /** What the stores find unusable by themselves and set aside. */
   readonly foundDamage?: FoundDamage;
   /** The simulator plants broken rules here. */
@@ -158,6 +162,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
       { name: 'returned', store: returnedStore, history: 0, isNeeded: isPinned },
     ],
   });
+  const certificates = world.certificates ?? ((): [] => []);
   const views = new Views(context, {
     peers,
     identity,
@@ -170,6 +175,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     watch,
     scrub,
     housekeeping,
+    certificates,
   });
   const webhook =
     world.webhook === null ? null : new Webhook(context, { events, sink: world.webhook, records, deliveries });
@@ -254,6 +260,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
       webhook?.start();
       scrub.start();
       housekeeping.start();
+      new CertificateWatch(context, events, certificates).start();
     },
     shutDown: (kind) => {
       shutdown.begin(kind);

@@ -94,7 +94,11 @@ export class Heartbeats {
     const { clock, settings, telemetry } = this.#context;
     const sentAt = clock.now();
     telemetry.heartbeatSent(peer.label);
-    const outcome = await this.#transport.sendMessage(machine, this.#message(peer, 1), signal);
+    const outcome = await this.#transport.sendMessage(
+      { machine, dataCenter: peer.name },
+      this.#message(peer, 1),
+      signal,
+    );
     if (signal.aborted) return;
     if (this.#isOverruled(machine, sentAt, outcome)) return;
     await this.#note(peer, machine, outcome);
@@ -206,7 +210,8 @@ export class Heartbeats {
     const deadline = clock.now() + (peer.isReachable ? FAREWELL_MS : 0);
     for (let isFirst = true; !signal.aborted && (isFirst || clock.now() < deadline); isFirst = false) {
       const sends = peer.machines.map(async (machine) => {
-        const outcome = await this.#transport.sendMessage(machine, this.#message(peer, 3), signal);
+        const destination = { machine, dataCenter: peer.name };
+        const outcome = await this.#transport.sendMessage(destination, this.#message(peer, 3), signal);
         if (outcome.kind !== 'answered') throw new Error('not told');
       });
       // One machine suffices: a second one that hangs, because its host is off, makes nobody wait.

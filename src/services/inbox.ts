@@ -14,7 +14,8 @@ import type { ReturnedSnapshots } from './returned-snapshots.ts';
 
 /** How often one kind of refusal from one sender is logged. */
 const SHOUT_EVERY_MS = 60 * SECOND_MS;
-const SHOUTS_REMEMBERED = 100;
+/** Of how many senders within that time: whoever invents names or comes from everywhere fills no log. */
+const SHOUTS_A_REASON = 5;
 const SWITCHED_OFF_SECONDS = 444_444_444;
 
 /** What peers say, checked against who they may be. */
@@ -25,7 +26,9 @@ export class Inbox implements PeerInbox {
   readonly #monitor: HealthMonitor;
   readonly #held: HeldSnapshots;
   readonly #returned: ReturnedSnapshots;
-  readonly #shouted = new Map<string, number>();
+  /** The senders that were logged for each reason since `#shoutedSince`. */
+  readonly #shouted = new Map<string, Set<string>>();
+  #shoutedSince = -Infinity;
   onFirstContact: (peer: Peer) => void = () => undefined;
 
   constructor(
@@ -70,6 +73,8 @@ export class Inbox implements PeerInbox {
     if (isFresh && message.heartbeatMsgType === 1) {
       telemetry.heartbeatReceived(peer.label);
       peer.lastHeartbeatMs = clock.wallMs();
+      const skewMs = Date.parse(message.sentAt) - peer.lastHeartbeatMs;
+      peer.clockSkewMs = Number.isNaN(skewMs) ? null : skewMs;
       if (!peer.wasHeard) {
         peer.wasHeard = true;
         this.onFirstContact(peer);
@@ -113,15 +118,21 @@ export class Inbox implements PeerInbox {
     return this.#held.inventory(dataCenter);
   }
 
-  /** Counted always, logged once a minute for each kind and sender: nobody outside may fill the log. */
+  /** Counted always, logged once a minute for each reason and sender, and of few senders: nobody outside may fill the log. */
   rejected(reason: string, detail: string, from: string): void {
     const { clock, log, telemetry } = this.#context;
     telemetry.requestRejected(reason);
-    const kind = `${reason} ${from}`;
-    const last = this.#shouted.get(kind);
-    if (last !== undefined && clock.now() - last < SHOUT_EVERY_MS) return;
-    if (this.#shouted.size >= SHOUTS_REMEMBERED) this.#shouted.clear();
-    this.#shouted.set(kind, clock.now());
+    // Every start of a gateway brings one of these about.
+    if (reason === 'token-stale') return;
+    const now = clock.now();
+    if (now - this.#shoutedSince >= SHOUT_EVERY_MS) {
+      this.#shoutedSince = now;
+      this.#shouted.clear();
+    }
+    const senders = this.#shouted.get(reason) ?? new Set<string>();
+    this.#shouted.set(reason, senders);
+    if (senders.has(from) || senders.size >= SHOUTS_A_REASON) return;
+    senders.add(from);
     log.error({ reason, detail, from }, 'a request on the peer listener was refused');
   }
 

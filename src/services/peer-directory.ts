@@ -55,13 +55,13 @@ export class PeerDirectory {
    * The peer that speaks under this name. The name of the one peer that was configured without a name is learned from
    * its first message, kept, and another name is refused from then on; a snapshot teaches no name.
    *
-   * @throws GatewayError `wrong-data-center`, `wrong-application`
+   * @throws GatewayError `own-data-center`, `wrong-data-center`, `wrong-application`
    */
   async identify(name: string, applicationName: string, mayLearn: boolean): Promise<Peer> {
     const { dataCenter, applicationName: ours } = this.#context.settings;
     if (name === dataCenter) {
       throw new GatewayError(
-        'wrong-data-center',
+        'own-data-center',
         `This gateway is "${dataCenter}" itself; a peer must have another localDataCenterName.`,
       );
     }

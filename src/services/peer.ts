@@ -40,6 +40,8 @@ export class Peer {
   lastHeartbeatMs: number | null = null;
   lastReplicatedMs: number | null = null;
   rttMs: number | null = null;
+  /** How far its wall clock was ahead of ours at its last heartbeat, less than nothing when behind; decides nothing. */
+  clockSkewMs: number | null = null;
   transitions = 0;
   /** Declared down, and what follows (a delivery, a command) does not exist yet. */
   isTakeoverDue = false;

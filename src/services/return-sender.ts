@@ -153,7 +153,7 @@ export class ReturnSender {
         if (machine === undefined) return 'later';
         const batch = { id: item.returnId, total: item.total };
         const outcome = await this.#transport.sendSnapshot(
-          machine,
+          { machine, dataCenter: this.#peer.name },
           envelopeOf(this.#context, this.#identity, reader.snapshot, batch),
           reader.stream(),
           signal,

@@ -192,7 +192,8 @@ export class Scrub {
           this.#note({ damaged: this.#round.damaged + 1 });
           return;
         }
-        if (tries === TRIES) {
+        // A key that is not listed is not there at the third try either.
+        if (tries === TRIES || code === 'encryption-key-missing') {
           const facts = { store: target.name, ...key, version, error: messageOf(error) };
           log.warn(facts, 'a stored snapshot cannot be verified now; the next round tries again');
           return;

@@ -143,7 +143,7 @@ export class Shipper {
     const machine = this.#peer.choice.machines[this.#peer.choice.current]?.address;
     if (machine === undefined) return false;
     const { dataCenter } = this.#context.settings;
-    const outcome = await this.#transport.inventory(machine, dataCenter, signal);
+    const outcome = await this.#transport.inventory({ machine, dataCenter: this.#peer.name }, dataCenter, signal);
     if (outcome.kind !== 'rows') return false;
     for (const row of outcome.rows) {
       this.#own.noteSeen({ dataCenter, workload: row.workload, origin: row.origin }, row.version);
@@ -221,7 +221,7 @@ export class Shipper {
     const startedAt = clock.now();
     try {
       const outcome = await this.#transport.sendSnapshot(
-        machine,
+        { machine, dataCenter: this.#peer.name },
         envelopeOf(this.#context, this.#identity, reader.snapshot, null),
         reader.stream(),
         signal,

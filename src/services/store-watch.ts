@@ -6,7 +6,12 @@ import type { EventHub } from './event-hub.ts';
 import { hangs, inTime } from './patience.ts';
 
 /** What says something of a store; anything else is the caller's own affair. */
-const STORE_FAILURES: readonly ErrorCode[] = ['store-full', 'store-unavailable', 'store-foreign'];
+const STORE_FAILURES: readonly ErrorCode[] = [
+  'store-full',
+  'store-unavailable',
+  'store-foreign',
+  'encryption-key-missing',
+];
 
 /** How often a store that works is probed: nobody may have used it when it went away. Raised: noticed later; lowered: more small writes. */
 const LOOK_MS = 30 * SECOND_MS;
@@ -24,6 +29,8 @@ const MOST_QUIET_MS = 5 * MINUTE_MS;
 interface Failing {
   readonly since: number;
   readonly reason: string;
+  /** It failed last for want of a key to some versions: it takes and gives everything else. */
+  lacksKeyOnly: boolean;
   /** When it failed last. */
   lastAt: number;
   /** For how long it must not have failed before it counts as recovered. */
@@ -66,12 +73,14 @@ export class StoreWatch {
     if (error instanceof GatewayError && !STORE_FAILURES.includes(error.code)) return;
     const now = this.#context.clock.now();
     const known = this.#failing.get(store);
+    const lacksKeyOnly = error instanceof GatewayError && error.code === 'encryption-key-missing';
     if (known !== undefined) {
       known.lastAt = now;
+      known.lacksKeyOnly = lacksKeyOnly;
       return;
     }
     const reason = messageOf(error);
-    this.#failing.set(store, { since: now, reason, lastAt: now, quietMs: this.#quietMs(store, now) });
+    this.#failing.set(store, { since: now, reason, lacksKeyOnly, lastAt: now, quietMs: this.#quietMs(store, now) });
     this.#context.log.error({ store, reason }, 'a store cannot be used');
     this.#context.tasks.run(`store-error ${store}`, async (signal) => {
       await this.#events.publish({ type: 'store-error', store, reason });
@@ -79,7 +88,12 @@ export class StoreWatch {
     });
   }
 
+  /** That a store did something says nothing of the versions that it lacks the key of: only its probe looks at those. */
   worked(store: string): void {
+    if (this.#failing.get(store)?.lacksKeyOnly !== true) this.#works(store);
+  }
+
+  #works(store: string): void {
     const failing = this.#failing.get(store);
     const now = this.#context.clock.now();
     if (failing === undefined || now - failing.lastAt < failing.quietMs) return;
@@ -91,8 +105,9 @@ export class StoreWatch {
     );
   }
 
+  /** Whether a store cannot be used. One that only lacks a key is looked after like any other. */
   isFailing(store: string): boolean {
-    return this.#failing.has(store);
+    return this.#failing.get(store)?.lacksKeyOnly === false;
   }
 
   /** Why each failing store fails. */
@@ -112,7 +127,7 @@ export class StoreWatch {
       // One that fails has its own loop.
       if (!this.#failing.has(store)) {
         const looked = probe().then(
-          () => this.worked(store),
+          () => this.#works(store),
           (error: unknown) => this.failed(store, error),
         );
         if (!(await inTime(clock, PROBE_MS, looked))) this.failed(store, hangs(`store "${store}"`));
@@ -132,7 +147,7 @@ export class StoreWatch {
       if (signal.aborted) return;
       try {
         await probe();
-        this.worked(store);
+        this.#works(store);
       } catch (error) {
         this.failed(store, error);
         this.#context.log.debug({ store, error: messageOf(error) }, 'the store still cannot be used');

@@ -1,5 +1,6 @@
 import { byName, type StoredSnapshot } from '../core/snapshot.ts';
 import { effectiveIntervalMs } from '../core/silence.ts';
+import type { CertificateFacts } from '../ports/certificates.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { PeerView, StatusView } from '../ports/gateway-api.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';
@@ -34,6 +35,7 @@ interface Parts {
   readonly watch: StoreWatch;
   readonly scrub: Scrub;
   readonly housekeeping: Housekeeping;
+  readonly certificates: () => readonly CertificateFacts[];
 }
 
 /** What is shown of the gateway: everything is computed when it is read, nothing is kept twice. */
@@ -64,6 +66,7 @@ export class Views implements TelemetrySource {
       incarnation: health.order?.incarnation ?? null,
       missed: health.missed,
       rttMs: peer.rttMs,
+      clockSkewSeconds: peer.clockSkewMs === null ? null : peer.clockSkewMs / SECOND_MS,
       hearsUs: rules.hearsUs(health, healthConfig(this.#context, peer), now),
       application: { status: health.application },
       machines: choice.machines.map(({ address, ok, lastError }) => ({ address, ok, lastError })),
@@ -169,6 +172,7 @@ export class Views implements TelemetrySource {
         heldBytes: view.bytes,
         heldNewestMs: newestMs,
         incarnations: this.#liveIncarnations(peer),
+        clockSkewSeconds: peer.clockSkewMs === null ? null : peer.clockSkewMs / SECOND_MS,
       };
     });
   }
@@ -183,6 +187,10 @@ export class Views implements TelemetrySource {
 
   archives(): ReturnType<TelemetrySource['archives']> {
     return this.#parts.housekeeping.archiveBytes();
+  }
+
+  certificates(): readonly CertificateFacts[] {
+    return this.#parts.certificates();
   }
 }
 

@@ -1,8 +1,9 @@
 import type { SnapshotKey } from '../../src/core/snapshot.ts';
+import { keyringOf } from '../support/encryption-keys.ts';
 import { databaseServer } from '../support/postgres-server.ts';
 import type { TestDatabase } from '../support/test-database.ts';
 import { openStore, versionOf } from '../support/postgres-store.ts';
-import { snapshotStoreContract } from './snapshot-store.contract.ts';
+import { snapshotStoreContract, type StoreHarness } from './snapshot-store.contract.ts';
 
 /** What the server says when its disk is full, and when it cannot read or write. */
 const SQLSTATE = { 'store-full': '53100', 'store-unavailable': '58030' } as const;
@@ -40,16 +41,19 @@ describe('The snapshot store in PostgreSQL', () => {
     return [`snapshot = (SELECT id FROM public.${table} WHERE ${where})`, values];
   };
 
-  snapshotStoreContract('PostgreSQL', () => {
+  /** @param keyId with which what is stored is encrypted; null: it is stored as it comes */
+  const inPostgres = (keyId: string | null): StoreHarness => {
     tables += 1;
     const table = `snapshots_${tables}`;
     let hasFaults = false;
+    const keyring = keyId === null ? undefined : keyringOf(keyId);
+    const at = keyId === null ? '0' : 'octet_length(bytes) - 1';
     return {
-      open: (options) => openStore(database.url, { table: { schema: null, name: table }, ...options }),
+      open: (options) => openStore(database.url, { table: { schema: null, name: table }, keyring, ...options }),
       damage: async (key, version) => {
         const [where, values] = chunksOf(table, key, version);
         await database.query(
-          `UPDATE public.${table}_chunk SET bytes = set_byte(bytes, 0, get_byte(bytes, 0) # 1) WHERE number = 0 AND ${where}`,
+          `UPDATE public.${table}_chunk SET bytes = set_byte(bytes, ${at}, get_byte(bytes, ${at}) # 1) WHERE number = 0 AND ${where}`,
           values,
         );
       },
@@ -78,5 +82,9 @@ describe('The snapshot store in PostgreSQL', () => {
         return rows.map(({ id }) => id);
       },
     };
-  });
+  };
+
+  snapshotStoreContract('PostgreSQL', () => inPostgres(null));
+
+  snapshotStoreContract('PostgreSQL, encrypted', () => inPostgres('0badcafe'));
 });

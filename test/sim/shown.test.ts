@@ -42,12 +42,18 @@ describe('what is shown of a peer', () => {
     world.gateway('dc1').application.post('a', 100);
     world.gateway('dc1').application.post('b', 50);
     await world.run(1000);
-    const { since, lastHeartbeatAt, lastHeartbeatCnt, rttMs, held, ...rest } = peerOf(world, 'dc2', 'dc1');
+    const { since, lastHeartbeatAt, lastHeartbeatCnt, rttMs, clockSkewSeconds, held, ...rest } = peerOf(
+      world,
+      'dc2',
+      'dc1',
+    );
     const wallMs = world.gateway('dc2').clock.wallMs();
     expect(wallMs - Date.parse(since)).to.be.within(2500, 3000);
     expect(wallMs - Date.parse(lastHeartbeatAt ?? '')).to.be.within(0, 1000);
     expect(lastHeartbeatCnt).to.be.at.least(3);
     expect(rttMs).to.equal(2);
+    // The clocks are one in a world without skew: what is left is the way here.
+    expect(clockSkewSeconds).to.be.within(-0.01, 0);
     const bytes = world
       .gateway('dc2')
       .rows('held')

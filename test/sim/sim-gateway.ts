@@ -136,14 +136,14 @@ export class SimGateway {
         eventLog: new MemoryEventLog({ disk }),
         stores: { outgoing: store('outgoing'), held: store('held'), returned: store('returned') },
         transport: {
-          sendMessage: async (machine, message, signal) => {
-            const outcome = await transport.sendMessage(machine, message, signal);
-            observer.sent(this, machine, outcome);
+          sendMessage: async (destination, message, signal) => {
+            const outcome = await transport.sendMessage(destination, message, signal);
+            observer.sent(this, destination.machine, outcome);
             return outcome;
           },
-          sendSnapshot: (machine, envelope, content, signal) =>
-            transport.sendSnapshot(machine, envelope, content, signal),
-          inventory: (machine, dataCenter, signal) => transport.inventory(machine, dataCenter, signal),
+          sendSnapshot: (destination, envelope, content, signal) =>
+            transport.sendSnapshot(destination, envelope, content, signal),
+          inventory: (destination, dataCenter, signal) => transport.inventory(destination, dataCenter, signal),
           close: () => transport.close(),
         },
         commandRunner: { run: () => Promise.resolve({ outcome: 'succeeded', exitStatus: 0, detail: '' }) },

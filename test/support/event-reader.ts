@@ -3,6 +3,7 @@ import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { parseServerSentEvents } from '../../src/cli/sse.ts';
 import type { EventType, GatewayEvent } from '../../src/core/events.ts';
 import { Seen } from './seen.ts';
+import { toldSecrets } from './told-secrets.ts';
 
 export type EventOf<T extends EventType> = Extract<GatewayEvent, { type: T }>;
 
@@ -40,8 +41,8 @@ export class EventReader {
   }
 
   /** Resolves when the stream is open; reading goes on beside, until the gateway ends it. */
-  async connect(url: string): Promise<void> {
-    const headers = { accept: 'text/event-stream', 'last-event-id': String(this.#lastId) };
+  async connect(url: string, authorization: Readonly<Record<string, string>> = {}): Promise<void> {
+    const headers = { ...authorization, accept: 'text/event-stream', 'last-event-id': String(this.#lastId) };
     this.#request = request(`${url}/v1/events`, { headers, agent: false });
     this.#request.end();
     const [response] = (await once(this.#request, 'response')) as [IncomingMessage];
@@ -72,6 +73,7 @@ export class EventReader {
   async #read(response: IncomingMessage): Promise<void> {
     try {
       for await (const message of parseServerSentEvents(response as AsyncIterable<Buffer>)) {
+        toldSecrets.hear('the event stream', message.data);
         const id = message.id === null ? null : Number(message.id);
         this.#lastId = id ?? this.#lastId;
         this.#seen.add({ id, data: JSON.parse(message.data) as GatewayEvent, at: performance.now() });

@@ -170,6 +170,7 @@ export function fakePeer(more: Partial<PeerView> = {}): PeerView {
     incarnation: 1_700_000_000_000,
     missed: 0,
     rttMs: 0.75,
+    clockSkewSeconds: -0.25,
     hearsUs: true,
     application: { status: 'passing' },
     machines: [{ address: '127.0.0.1:25091', ok: true, lastError: null }],

@@ -7,9 +7,11 @@ import type { Delivery } from '../../src/core/delivery.ts';
 import type { ChecksView, HeldView, OutgoingView, PeerView, StatusView } from '../../src/ports/gateway-api.ts';
 import { EventReader } from './event-reader.ts';
 import { httpCall, type HttpAnswer, type HttpCall } from './http-call.ts';
+import { secretsOfConfigFile, secretsOfEnvironment } from './known-secrets.ts';
 import { assertMatchesOpenApi } from './openapi.ts';
 import { ensureBuilt, LEASH, PROGRAM } from './program.ts';
 import { late, PATIENCE_MS, Seen, untilShown } from './seen.ts';
+import { toldSecrets } from './told-secrets.ts';
 
 export type Keys = Readonly<Record<string, string | number | boolean>>;
 
@@ -45,6 +47,8 @@ export class GatewayProcess {
   wrapper: readonly string[] = [];
   /** Modules that are loaded into the process before the program, by their paths. */
   preloads: readonly string[] = [];
+  /** With it, everything that is asked of the local API here carries it as its bearer token. */
+  token: string | null = null;
   /** What a preloaded module says, over all runs; there is a channel only with preloads. */
   readonly said = new Seen<unknown>();
   /** Everything that was ever logged, over all runs. */
@@ -56,6 +60,9 @@ export class GatewayProcess {
   readonly operations = new Set<string>();
   #child: ChildProcess | undefined;
   #ended: Promise<Ended> | undefined;
+  #hasRun = false;
+  /** The lines of the present run as they came, to be searched for its secrets when it has ended. */
+  #lines: string[] = [];
 
   constructor(site: Site, keys: Keys) {
     this.site = site;
@@ -98,13 +105,15 @@ export class GatewayProcess {
     });
     await Promise.race([this.untilLogged('the gateway runs', from), ended]);
     ended.catch(() => undefined);
-    await this.events.connect(this.url);
+    await this.events.connect(this.url, this.#authorization);
+    this.#hasRun = true;
   }
 
   /** Starts the process and waits for nothing. */
   spawn(): void {
     ensureBuilt();
     this.writeConfig();
+    this.#registerSecrets();
     const [program, ...args] = [
       ...this.wrapper,
       process.execPath,
@@ -124,6 +133,7 @@ export class GatewayProcess {
     const lines = createInterface({ input: child.stderr! });
     lines.on('line', (line) => this.#take(line));
     this.#ended = once(child, 'close').then((end) => {
+      this.#hearLines();
       const [status, signal] = end as [number | null, NodeJS.Signals | null];
       return { status, signal };
     });
@@ -144,7 +154,7 @@ export class GatewayProcess {
     };
     const text = Object.entries({ ...keys, ...this.keys }).map(([key, value]) => `${key}=${value}\n`);
     mkdirSync(this.site.folder, { recursive: true });
-    writeFileSync(this.configFile, text.join(''));
+    writeFileSync(this.configFile, text.join(''), { mode: 0o600 });
   }
 
   /** How the present run ended, or will. */
@@ -154,6 +164,8 @@ export class GatewayProcess {
   }
 
   signal(signal: NodeJS.Signals): void {
+    // It reads its keys anew: those of a step in between are gone when the process ends.
+    if (signal === 'SIGHUP') this.#registerSecrets();
     this.#child?.kill(signal);
   }
 
@@ -185,6 +197,8 @@ export class GatewayProcess {
     if (this.#child === undefined) return;
     this.signal('SIGKILL');
     await this.ended;
+    if (this.#hasRun) toldSecrets.hearLeftBehind(`the state folder of ${this.name}`, this.stateFolder);
+    this.#hasRun = false;
   }
 
   untilLogged(msg: string, from = 0, where: (line: LogLine) => boolean = () => true): Promise<LogLine> {
@@ -197,7 +211,7 @@ export class GatewayProcess {
 
   /** One request to the local API; every answer is held against the OpenAPI description. */
   async api(path: string, call: HttpCall = {}): Promise<HttpAnswer> {
-    const answer = await httpCall(this.url + path, call);
+    const answer = await httpCall(this.url + path, { ...call, headers: { ...this.#authorization, ...call.headers } });
     const contentType = answer.headers['content-type'] ?? null;
     const isJson = contentType !== null && /json/.test(contentType);
     const body = isJson && answer.body.length > 0 ? answer.json() : answer.body;
@@ -285,7 +299,24 @@ export class GatewayProcess {
     return untilShown(`${this.name} sees ${name} ${what}`, probe, withinMs);
   }
 
+  get #authorization(): Record<string, string> {
+    return this.token === null ? {} : { authorization: `Bearer ${this.token}` };
+  }
+
+  /** Those that it was started with, and those that a file that it reads again has now. */
+  #registerSecrets(): void {
+    toldSecrets.register(secretsOfConfigFile(this.configFile));
+    toldSecrets.register(secretsOfEnvironment(this.environment));
+  }
+
+  #hearLines(): void {
+    this.#registerSecrets();
+    toldSecrets.hear(`the log of ${this.name}`, this.#lines.join('\n'));
+    this.#lines = [];
+  }
+
   #take(line: string): void {
+    this.#lines.push(line);
     if (!line.startsWith('{')) this.plainLines.push(line);
     else this.log.add(JSON.parse(line) as LogLine);
   }

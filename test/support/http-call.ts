@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { toldSecrets } from './told-secrets.ts';
 
 export class HttpAnswer {
   readonly status: number;
@@ -40,5 +41,7 @@ export async function httpCall(url: string, call: HttpCall = {}): Promise<HttpAn
   const [response] = (await once(req, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
-  return new HttpAnswer(response.statusCode ?? 0, response.headers, Buffer.concat(chunks));
+  const answer = new HttpAnswer(response.statusCode ?? 0, response.headers, Buffer.concat(chunks));
+  toldSecrets.hearAnswer(`${call.method ?? 'GET'} ${url}`, answer);
+  return answer;
 }

@@ -4,6 +4,7 @@ import {
   type PostgresSnapshotStoreOptions,
 } from '../../src/adapters/postgresql/snapshot-store.ts';
 import type { DatabaseConnection } from '../../src/adapters/postgresql/target.ts';
+import { Secret } from '../../src/secret.ts';
 import { recordingLog } from '../unit/adapters/file/folder.ts';
 
 /** What a URL of the tests' server says, as the configuration would have it. */
@@ -13,7 +14,7 @@ export function connectionOf(url: string): DatabaseConnection {
     hosts: [{ host: searchParams.get('host') ?? hostname, port: Number(port === '' ? 5432 : port) }],
     database: decodeURIComponent(pathname.slice(1)),
     user: decodeURIComponent(username),
-    password: password === '' ? null : decodeURIComponent(password),
+    password: password === '' ? null : new Secret(decodeURIComponent(password)),
     sslMode: 'disable',
     sslRootCert: null,
     sslCert: null,

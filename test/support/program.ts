@@ -2,6 +2,8 @@ import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { secretsOfArguments } from './known-secrets.ts';
+import { toldSecrets } from './told-secrets.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DIST = join(ROOT, 'dist');
@@ -41,8 +43,11 @@ export interface CommandResult {
 /** Runs an operator command, `crossdc …`, to its end. */
 export function crossdc(...args: readonly string[]): Promise<CommandResult> {
   ensureBuilt();
+  toldSecrets.register(secretsOfArguments(args));
   return new Promise((resolve) => {
     execFile(process.execPath, [PROGRAM, ...args], (error, stdout, stderr) => {
+      toldSecrets.hear(`stdout of crossdc ${args[0] ?? ''}`, stdout);
+      toldSecrets.hear(`stderr of crossdc ${args[0] ?? ''}`, stderr);
       resolve({ status: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr });
     });
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { GatewayProcess, type Keys } from './gateway-process.ts';
 import { freePorts } from './ports.ts';
 import { Relay } from './relay.ts';
+import { toldSecrets } from './told-secrets.ts';
 
 /** What a test has opened, closed again after it, the last first, whatever became of the test. */
 export class Stage {
@@ -64,6 +65,7 @@ export function useStage(): Stage {
   afterEach(async function () {
     if (this.currentTest?.state === 'failed') console.log(stage.lastWords());
     await stage.close();
+    toldSecrets.settle();
   });
   return stage;
 }

@@ -17,6 +17,7 @@ export function sampledPeer(changes: Partial<SampledPeer> = {}): SampledPeer {
     heldBytes: 4096,
     heldNewestMs: 1_700_000_000_000,
     incarnations: 1,
+    clockSkewSeconds: 0.25,
     ...changes,
   };
 }
@@ -28,6 +29,7 @@ export function telemetryOver(
     open: number;
     scrubCompletedMs?: number | null;
     archives?: ReturnType<TelemetrySource['archives']>;
+    certificates?: ReturnType<TelemetrySource['certificates']>;
   } | null,
 ): PrometheusTelemetry {
   return createTelemetry({
@@ -41,6 +43,7 @@ export function telemetryOver(
             deliveriesOpen: () => state.open,
             scrubCompletedMs: () => state.scrubCompletedMs ?? null,
             archives: () => state.archives ?? [],
+            certificates: () => state.certificates ?? [],
           },
   });
 }

@@ -77,7 +77,6 @@ describe('the configuration of a gateway', () => {
       takeoverPolicy: 'arbitrated',
       syncAtStartup: 'true',
       failback: 'manual',
-      peerTlsCaFile: '/x',
     };
     const gateway = await stage.gateway('dc1', { ...ALONE, ...later });
     gateway.spawn();

@@ -62,18 +62,19 @@ describe('check-config --probe', () => {
     expect(status).to.equal(1);
   });
 
-  it('finds the program of the failover command, and says who may read a secret, as JSON too', async () => {
+  it('finds the program of the failover command, and the file of a secret, as JSON too', async () => {
     const gateway = await stage.gateway('dc1', { ...ALONE, failoverCommand: 'true # nothing' });
     const secret = join(gateway.site.folder, 'token');
     writeFileSync(secret, 'a-very-secret-token\n');
     gateway.keys.localApiTokenFile = secret;
-    chmodSync(secret, 0o644);
+    chmodSync(secret, 0o640);
     const open = await probe(gateway, '--json');
+    expect(open.stderr).to.include(`open to its group (mode 0640); chmod 600 ${secret}`);
     const { keys, probes } = JSON.parse(open.stdout) as { keys: { key: string }[]; probes: object[] };
     expect(keys[0]?.key).to.equal('localDataCenterName');
     expect(probes.slice(2)).to.deep.equal([
       { key: 'failoverCommand', ok: true, detail: 'true is there and can be run' },
-      { key: 'localApiTokenFile', ok: true, detail: `${secret} can be read, but by every user: chmod 600` },
+      { key: 'localApiTokenFile', ok: true, detail: `${secret} can be read` },
     ]);
     chmodSync(secret, 0o600);
     gateway.keys.failoverCommand = 'no-such-program-of-ours --now';
@@ -83,6 +84,27 @@ describe('check-config --probe', () => {
       `ok      localApiTokenFile: ${secret} can be read`,
     ]);
     expect(open.stdout + closed.stdout).not.to.include('a-very-secret-token');
+  });
+
+  it('says whether the socket of the local API can be made, and makes none', async () => {
+    const gateway = await stage.gateway('dc1', ALONE);
+    const socket = join(gateway.site.folder, 'api.sock');
+    gateway.writeConfig = () =>
+      writeFileSync(
+        gateway.configFile,
+        [
+          'localDataCenterName=dc1',
+          'remoteDataCenterApplicationMachineNames=127.0.0.1:9',
+          `stateDirectory=${gateway.stateFolder}`,
+          `localApiSocket=${socket}`,
+        ].join('\n'),
+      );
+    expect((await probe(gateway)).lines.at(-1)).to.equal(`ok      localApiSocket: ${socket} can be made`);
+    expect(existsSync(socket)).to.equal(false);
+    writeFileSync(socket, 'precious');
+    const taken = await probe(gateway);
+    expect(taken.lines.at(-1)).to.contain(`failed  localApiSocket: ${socket} is there and is no socket`);
+    expect(taken.status).to.equal(1);
   });
 
   it('says where a database is that does not answer, and no password', async () => {

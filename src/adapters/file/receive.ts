@@ -1,24 +1,27 @@
 import type { PutSnapshot } from '../../ports/snapshot-store.ts';
-import { KIB, MIB } from '../../units.ts';
+import type { StoredEncryption } from '../../core/snapshot.ts';
+import { MIB } from '../../units.ts';
 import { chunksOf, ContentMeter, type Content } from '../storage/content.ts';
 import type { Disk, DiskFile } from './disk.ts';
+import type { OutgoingContent } from '../storage/encryption.ts';
 import { ignore } from '../storage/lanes.ts';
+import { COPIED_BELOW_BYTES } from '../storage/pieces.ts';
 
 /** Chunks are gathered up to this and written in one call: sockets give 16 KiB at a time, and a call each is slow. */
 const BATCH_BYTES = MIB;
 /** The most pieces in one call of the system. */
 const BATCH_PIECES = 1024;
-/** A smaller chunk is copied: it may be a corner of a large buffer, and gathering it would keep all of that. */
-const COPIED_BELOW_BYTES = 8 * KIB;
 
 /** A content that is complete and matches what was announced: in memory while it is small, else durable in a temp file. */
-export type Received = Content &
-  ({ readonly pieces: readonly Uint8Array[]; readonly temp: null } | { readonly pieces: null; readonly temp: string });
+export type Received = Content & { readonly encryption: StoredEncryption | null } & (
+    { readonly pieces: readonly Uint8Array[]; readonly temp: null } | { readonly pieces: null; readonly temp: string }
+  );
 
-/** Where a larger content goes: the path of a temp file that nobody else uses. */
-export interface TempFile {
+/** Where a content goes: a larger one into a temp file, whose path nobody else uses; in the form in which it is stored. */
+export interface Destination {
   readonly disk: Disk;
   readonly path: string;
+  readonly stored: OutgoingContent;
 }
 
 /**
@@ -34,20 +37,22 @@ export async function receive(
   request: PutSnapshot,
   content: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-  temp: TempFile,
+  to: Destination,
 ): Promise<Received> {
   const meter = new ContentMeter(request);
-  const writer = new BatchWriter(temp);
+  const writer = new BatchWriter(to);
   try {
     for await (const chunk of chunksOf(content, signal)) {
       meter.take(chunk);
-      if (writer.add(chunk)) await writer.flush();
+      for (const part of to.stored.add(chunk)) if (writer.add(part)) await writer.flush();
     }
-    const measured = meter.finish();
+    const { rest, encryption } = to.stored.finish();
+    for (const part of rest) writer.add(part);
+    const measured = { ...meter.finish(), encryption };
     const pieces = writer.inMemory();
     if (pieces !== null) return { ...measured, pieces, temp: null };
     await writer.finish();
-    return { ...measured, pieces: null, temp: temp.path };
+    return { ...measured, pieces: null, temp: to.path };
   } catch (error) {
     await writer.discard();
     throw error;
@@ -56,13 +61,13 @@ export async function receive(
 
 /** Gathers chunks and writes them batch by batch; at most one write is under way. */
 class BatchWriter {
-  readonly #temp: TempFile;
+  readonly #temp: Destination;
   #file: DiskFile | null = null;
   #pieces: Uint8Array[] = [];
   #gathered = 0;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(temp: TempFile) {
+  constructor(temp: Destination) {
     this.#temp = temp;
   }
 

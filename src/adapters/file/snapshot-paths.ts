@@ -14,7 +14,7 @@ export interface VersionPaths {
   /** The folder of the key, below the root, as segments and as a path. */
   readonly segments: readonly [string, string, string];
   readonly folder: string;
-  /** Exactly the application's bytes. */
+  /** Exactly the application's bytes, unless the row says that they are encrypted. */
   readonly bytes: string;
   /** The row: written last and removed first, it is what makes the version exist. */
   readonly row: string;

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { StoredSnapshot } from '../../core/snapshot.ts';
 import type { ByteRange, SnapshotReader } from '../../ports/snapshot-store.ts';
 import { MIB } from '../../units.ts';
 import { assertRange, damaged } from '../storage/damaged.ts';
+import { ContentCheck, contentBlocks, storedBytesOf } from '../storage/encryption.ts';
+import type { Keyring } from '../storage/keyring.ts';
 import type { DiskReader } from './disk.ts';
 import { ignore } from '../storage/lanes.ts';
 import { withStoreErrors } from './store-error.ts';
@@ -10,32 +11,42 @@ import { withStoreErrors } from './store-error.ts';
 /** Read at once: less is slow, more is memory. */
 const BLOCK_BYTES = MIB;
 
-/** Why an open file is not the content that its row describes; null when it is. Reads one block while it hashes another. */
+/**
+ * Why an open file is not the content that its row describes; null when it is. Reads one block while it checks another.
+ *
+ * @throws GatewayError `encryption-key-missing`: then nobody knows
+ */
 export async function contentProblem(
   file: DiskReader,
   row: StoredSnapshot,
-  pace?: (bytes: number) => Promise<void>,
+  how: { readonly keyring: Keyring; readonly pace: ((bytes: number) => Promise<void>) | undefined },
 ): Promise<string | null> {
+  const stored = storedBytesOf(row);
   const size = await file.size();
-  if (size !== row.bytes) return `it has ${size} of ${row.bytes} bytes`;
-  const hash = createHash('sha256');
-  let current = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, row.bytes));
+  if (size !== stored) return `it has ${size} of ${stored} bytes`;
+  const check = new ContentCheck(row, how.keyring);
+  let current = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, stored));
   let other = Buffer.allocUnsafe(current.byteLength);
   let position = 0;
-  let reading = readInto(file, current, position, row.bytes);
-  while (position < row.bytes) {
+  let reading = readInto(file, current, position, stored);
+  while (position < stored) {
     const got = await reading;
-    if (got === 0) return `it ends after ${position} of ${row.bytes} bytes`;
+    if (got === 0) return `it ends after ${position} of ${stored} bytes`;
     position += got;
-    if (position < row.bytes) {
-      reading = readInto(file, other, position, row.bytes);
+    if (position < stored) {
+      reading = readInto(file, other, position, stored);
       reading.catch(ignore);
     }
-    hash.update(current.subarray(0, got));
-    await pace?.(got);
+    const problem = check.take(current.subarray(0, got));
+    if (problem !== null) {
+      // The file is closed next; what is being read of it must have ended.
+      await reading.catch(ignore);
+      return problem;
+    }
+    await how.pace?.(got);
     [current, other] = [other, current];
   }
-  return hash.digest('hex') === row.sha256 ? null : 'its SHA-256 is another one';
+  return check.finish();
 }
 
 async function readInto(file: DiskReader, block: Buffer, position: number, end: number): Promise<number> {
@@ -47,21 +58,23 @@ export class FileSnapshotReader implements SnapshotReader {
   readonly snapshot: StoredSnapshot;
   readonly #file: DiskReader;
   readonly #store: string;
+  readonly #keyring: Keyring;
   #isStarted = false;
   #closing: Promise<void> | null = null;
 
   /** @param store the name of the store, for errors */
-  constructor(snapshot: StoredSnapshot, file: DiskReader, store: string) {
+  constructor(snapshot: StoredSnapshot, file: DiskReader, by: { readonly store: string; readonly keyring: Keyring }) {
     this.snapshot = snapshot;
     this.#file = file;
-    this.#store = store;
+    this.#store = by.store;
+    this.#keyring = by.keyring;
   }
 
   stream(range?: ByteRange): AsyncIterable<Uint8Array> {
     if (this.#isStarted) throw new Error('a snapshot reader can be streamed once');
     if (range !== undefined) assertRange(this.snapshot, range);
     this.#isStarted = true;
-    return this.#blocks(range?.start ?? 0, range === undefined ? this.snapshot.bytes : range.end + 1);
+    return this.#content(range?.start ?? 0, range === undefined ? this.snapshot.bytes : range.end + 1);
   }
 
   close(): Promise<void> {
@@ -69,26 +82,42 @@ export class FileSnapshotReader implements SnapshotReader {
     return this.#closing;
   }
 
-  /** One block is read ahead while the consumer has another. */
-  async *#blocks(start: number, end: number): AsyncGenerator<Uint8Array> {
+  async *#content(start: number, end: number): AsyncGenerator<Uint8Array> {
+    // What is decrypted is another buffer than what was read: that one can be read into again.
+    const length = Math.min(BLOCK_BYTES, storedBytesOf(this.snapshot));
+    const spare = this.snapshot.encryption === undefined ? null : [0, 1].map(() => Buffer.allocUnsafe(length));
+    const stored = (from: number, to: number): AsyncIterable<Uint8Array> => this.#blocks(from, to, spare);
+    try {
+      yield* contentBlocks(this.snapshot, this.#keyring, stored, { start, end });
+    } finally {
+      await this.close();
+    }
+  }
+
+  /** What is stored, in the buffers of `spare` in turn where there are any. One block is read ahead while the consumer has another. */
+  async *#blocks(start: number, end: number, spare: readonly Buffer[] | null): AsyncGenerator<Uint8Array> {
+    let reads = 0;
+    const read = (position: number): Promise<Uint8Array> => {
+      reads += 1;
+      const length = Math.min(BLOCK_BYTES, end - position);
+      return this.#block(spare?.[reads % 2]?.subarray(0, length) ?? Buffer.allocUnsafe(length), position);
+    };
     let ahead: Promise<Uint8Array> | null = null;
     try {
       for (let position = start; position < end;) {
-        const block = await (ahead ?? this.#block(position, end));
+        const block = await (ahead ?? read(position));
         if (block.byteLength === 0) throw damaged(this.snapshot, 'it became shorter while it was read');
         position += block.byteLength;
-        ahead = position < end ? this.#block(position, end) : null;
+        ahead = position < end ? read(position) : null;
         ahead?.catch(ignore);
         yield block;
       }
     } finally {
       await ahead?.catch(ignore);
-      await this.close();
     }
   }
 
-  async #block(position: number, end: number): Promise<Uint8Array> {
-    const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, end - position));
+  async #block(block: Buffer, position: number): Promise<Uint8Array> {
     const got = await withStoreErrors(this.#store, () => this.#file.read(block, position));
     return block.subarray(0, got);
   }

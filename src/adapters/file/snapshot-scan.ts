@@ -5,6 +5,7 @@ import { moved, type StoredSnapshot } from '../../core/snapshot.ts';
 import { DATA_CENTER_NAME } from '../../wire/names.ts';
 import { messageOf } from '../../errors.ts';
 import { parseFileName, segmentsOf, versionPaths } from './snapshot-paths.ts';
+import { storedBytesOf } from '../storage/encryption.ts';
 import { parseRow } from '../storage/snapshot-row.ts';
 
 /** Files looked at before other work of the process gets its turn. */
@@ -181,17 +182,18 @@ function checkedBytes(scan: Scan, root: string, row: StoredSnapshot): StoredSnap
   const away = sizeOf(paths.quarantined);
   const isOut = row.place === 'quarantined';
   const [size, elsewhere] = isOut ? [away, home] : [home, away];
-  if (size === row.bytes) {
+  const stored = storedBytesOf(row);
+  if (size === stored) {
     // A move that a crash cut short may leave the bytes in both places.
     if (elsewhere !== null) scan.findings.push({ kind: 'orphan', path: isOut ? paths.bytes : paths.quarantined });
     return row;
   }
-  if (size === null && elsewhere === row.bytes) {
+  if (size === null && elsewhere === stored) {
     scan.findings.push({ kind: 'unsettled', row });
     return row;
   }
   const files = size === null ? [] : [isOut ? paths.quarantined : paths.bytes];
-  const reason = size === null ? 'its bytes are missing' : `it has ${size} of ${row.bytes} bytes`;
+  const reason = size === null ? 'its bytes are missing' : `it has ${size} of ${stored} bytes`;
   const lost = moved(row, { place: 'lost', at: scan.at, reason });
   scan.findings.push({ kind: 'lost', row: lost, files, reason });
   return lost;

@@ -9,6 +9,8 @@ import { Lanes, Slots } from '../storage/lanes.ts';
 import { receive, type Received } from './receive.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 import { setAsideByWithdrawal, SnapshotIndex } from '../storage/snapshot-index.ts';
+import { OutgoingContent } from '../storage/encryption.ts';
+import { NO_KEYS, type Keyring } from '../storage/keyring.ts';
 import { damaged, notThere } from '../storage/damaged.ts';
 import { prepareRoot, repairStore, type Damage } from './snapshot-repair.ts';
 import { assertAdmissible, assertStorable, rowOf } from '../storage/snapshot-row.ts';
@@ -32,13 +34,15 @@ export interface FileSnapshotStoreOptions {
   readonly onDamage?: ((damage: Damage) => void) | undefined;
   /** The most keys; 100,000 unless said otherwise. Raising it costs memory, about 1 KiB a version. */
   readonly maxOrigins?: number | undefined;
+  /** Encrypts what is stored from now on, and reads what is encrypted; without one nothing is encrypted. */
+  readonly keyring?: Keyring | undefined;
   /** The real one, unless a test gives another. */
   readonly disk?: Disk | undefined;
 }
 
 /**
  * Snapshots as files: `<root>/<data centre>/<workload>/<origin>/<version>.snapshot` has exactly the application's bytes,
- * `<version>.json` beside it the row. `SnapshotFiles` has the order of writing, `scanStore` what a start makes of
+ * or what encryption made of them, `<version>.json` beside it the row. `SnapshotFiles` has the order of writing, `scanStore` what a start makes of
  * what it finds. Writes of one key are one after the other, from the decision on the version to its being durable;
  * receiving a body is not part of that, so that a slow sender holds up nobody.
  */
@@ -47,6 +51,7 @@ export class FileSnapshotStore implements SnapshotStore {
   readonly isKnown = true;
   readonly #options: FileSnapshotStoreOptions;
   readonly #disk: Disk;
+  readonly #keyring: Keyring;
   readonly #files: SnapshotFiles;
   readonly #index = new SnapshotIndex();
   readonly #lanes = new Lanes();
@@ -58,6 +63,7 @@ export class FileSnapshotStore implements SnapshotStore {
   private constructor(options: FileSnapshotStoreOptions) {
     this.#options = options;
     this.#disk = options.disk ?? realDisk;
+    this.#keyring = options.keyring ?? NO_KEYS;
     this.#files = new SnapshotFiles(this.#disk, options.root);
   }
 
@@ -91,7 +97,11 @@ export class FileSnapshotStore implements SnapshotStore {
     return this.#use(async () => {
       assertStorable(request);
       this.#assertRoom(request.key);
-      const received = await receive(request, content, signal, { disk: this.#disk, path: this.#files.tempPath() });
+      const received = await receive(request, content, signal, {
+        disk: this.#disk,
+        path: this.#files.tempPath(),
+        stored: new OutgoingContent(this.#keyring, request.key),
+      });
       try {
         return await this.#lanes.run(keyText(request.key), () =>
           this.#slots.run(() => this.#commit(request, received)),
@@ -164,6 +174,7 @@ export class FileSnapshotStore implements SnapshotStore {
 
   async probe(): Promise<void> {
     await this.#use(() => this.#files.probe());
+    this.#keyring.assertReads(this.rows(), this.#options.name);
   }
 
   async close(): Promise<void> {
@@ -251,7 +262,13 @@ export class FileSnapshotStore implements SnapshotStore {
     const row = this.#index.find(key, version);
     if (row === undefined) throw notThere(key, version);
     if (row.place === 'lost') throw damaged(row, 'it was lost before');
-    return verify(row, { disk: this.#disk, files: this.#files, store: this.#options.name, pace });
+    return verify(row, {
+      disk: this.#disk,
+      files: this.#files,
+      store: this.#options.name,
+      keyring: this.#keyring,
+      pace,
+    });
   }
 
   /** The bytes are moved first: whatever fails after that, nobody can take them for good ones. */

@@ -1,6 +1,7 @@
 import type { StoredSnapshot } from '../../core/snapshot.ts';
 import { systemCode, type Disk, type DiskReader } from './disk.ts';
 import { ignore } from '../storage/lanes.ts';
+import type { Keyring } from '../storage/keyring.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
 import { contentProblem, FileSnapshotReader } from './snapshot-reader.ts';
 import { isUnreadable } from './store-error.ts';
@@ -17,13 +18,14 @@ interface Where {
   readonly files: SnapshotFiles;
   /** The name of the store, for errors. */
   readonly store: string;
+  readonly keyring: Keyring;
   readonly pace: Pace | undefined;
 }
 
 /**
  * Reads a version whole and compares it with its row; a good one is handed out from the file that was read.
  *
- * @throws what the disk throws where that says nothing of the version
+ * @throws what the disk throws where that says nothing of the version; GatewayError `encryption-key-missing`
  */
 export async function verify(row: StoredSnapshot, where: Where): Promise<Verified> {
   const paths = where.files.paths(row);
@@ -34,10 +36,8 @@ export async function verify(row: StoredSnapshot, where: Where): Promise<Verifie
     return { kind: 'bad', row, problem: await readProblem(error, where.files) };
   }
   try {
-    const problem = await contentProblem(file, row, where.pace).catch((error: unknown) =>
-      readProblem(error, where.files),
-    );
-    if (problem === null) return { kind: 'good', reader: new FileSnapshotReader(row, file, where.store) };
+    const problem = await contentProblem(file, row, where).catch((error: unknown) => readProblem(error, where.files));
+    if (problem === null) return { kind: 'good', reader: new FileSnapshotReader(row, file, where) };
     await file.close().catch(ignore);
     return { kind: 'bad', row, problem };
   } catch (error) {

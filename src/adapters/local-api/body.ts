@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import * as v from 'valibot';
 import { GatewayError, messageOf } from '../../errors.ts';
+import { parseBoundedJson } from '../../wire/bounded-json.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Whether the client announced a body; only then is there anything to read, to drain or to be early for. */
@@ -69,12 +70,24 @@ async function readBounded(exchange: Exchange): Promise<Buffer> {
   if ((declaredBytes(request) ?? 0) > jsonBytes) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of contentOf(exchange)) {
-    bytes += chunk.length;
-    if (bytes > jsonBytes) throw tooLarge();
-    chunks.push(chunk);
+  const isHere = new AbortController();
+  void interruptWhenLate(exchange, isHere.signal);
+  try {
+    for await (const chunk of contentOf(exchange)) {
+      bytes += chunk.length;
+      if (bytes > jsonBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } finally {
+    isHere.abort();
   }
   return Buffer.concat(chunks);
+}
+
+/** A byte now and then is progress, and yet no client needs so long for so little. */
+async function interruptWhenLate({ request, context }: Exchange, isHere: AbortSignal): Promise<void> {
+  await context.clock.sleep(context.limits.jsonMs, isHere);
+  if (!isHere.aborted) request.destroy(new GatewayError('interrupted', 'The body was not complete in time.'));
 }
 
 /** Takes a body that nobody asked for off the connection. @throws as `readJson` */
@@ -116,16 +129,11 @@ export function assertIdentityEncoding(request: Request): void {
   throw new GatewayError('bad-request', 'The body must not be content-encoded.', { field: 'content-encoding' });
 }
 
-function parseJson(bytes: Buffer): unknown {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    // The schema library takes an array for an object without fields.
-    if (Array.isArray(value)) throw new TypeError('an array is no object');
-    return value;
-  } catch (error) {
-    throw new GatewayError('bad-request', `The body is no JSON object: ${messageOf(error)}`, {
-      field: '(body)',
-      cause: error,
-    });
-  }
+function parseJson(bytes: Buffer): object {
+  const parsed = parseBoundedJson(bytes);
+  if (!parsed.ok) throw new GatewayError('bad-request', `The body ${parsed.problem}.`, { field: '(body)' });
+  const { value } = parsed;
+  // The schema library would take an array for an object without fields.
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new GatewayError('bad-request', 'The body is no JSON object.', { field: '(body)' });
 }

@@ -6,8 +6,8 @@ import { sendSnapshot } from './read-snapshot.ts';
 
 /** Deliveries: what the application is handed, and its word on each snapshot. */
 export const deliveryRoutes: readonly Route[] = [
-  { path: '/v1/deliveries', methods: { get: listDeliveries, post: deliver } },
-  { path: '/v1/deliveries/:id', methods: { get: showDelivery } },
+  { path: '/v1/deliveries', methods: { get: listDeliveries, post: deliver }, isForReaders: true },
+  { path: '/v1/deliveries/:id', methods: { get: showDelivery }, isForReaders: true },
   { path: '/v1/deliveries/:id/snapshots/:origin', methods: { get: readDelivered } },
   { path: '/v1/deliveries/:id/snapshots/:origin/ack', methods: { post: acknowledge } },
   { path: '/v1/deliveries/:id/snapshots/:origin/reject', methods: { post: reject } },

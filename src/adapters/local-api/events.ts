@@ -9,7 +9,7 @@ const PAGE = 'application/json';
 const PAGE_LIMIT = 100;
 const PAGE_LIMIT_MAX = 1000;
 
-export const eventRoutes: readonly Route[] = [{ path: '/v1/events', methods: { get: sendEvents } }];
+export const eventRoutes: readonly Route[] = [{ path: '/v1/events', methods: { get: sendEvents }, isForReaders: true }];
 
 async function sendEvents(exchange: Exchange): Promise<void> {
   switch (exchange.request.accepts([STREAM, PAGE])) {
@@ -35,9 +35,12 @@ async function sendStream(exchange: Exchange): Promise<void> {
   const { request, response, context } = exchange;
   const lastId = lastEventId(request);
   if (context.closing.aborted) throw new GatewayError('shutting-down', 'The gateway is shutting down.');
-  const leave = context.subscribers.take();
-  if (leave === null)
-    throw new GatewayError('busy', `All ${context.limits.subscribers} subscribers of events are taken.`);
+  const isReader = response.locals.access === 'read';
+  const leave = (isReader ? context.readingSubscribers : context.subscribers).take();
+  if (leave === null) {
+    const places = isReader ? context.limits.readingSubscribers : context.limits.subscribers;
+    throw new GatewayError('busy', `All ${places} subscribers of events are taken.`);
+  }
   try {
     response.writeHead(200, { 'content-type': STREAM });
     response.flushHeaders();

@@ -16,6 +16,8 @@ export interface Context {
   readonly openapi: object;
   /** How many may listen to events at one time. */
   readonly subscribers: Places;
+  /** As many more may who may only read: a dashboard takes no place from the application. */
+  readonly readingSubscribers: Places;
   /** Aborted when the server closes: streams end by themselves after what is in the log. */
   readonly closing: AbortSignal;
 }
@@ -36,6 +38,8 @@ export type Method = 'get' | 'put' | 'post';
 export interface Route {
   readonly path: string;
   readonly methods: Readonly<Partial<Record<Method, Handler>>>;
+  /** The bearer of `localApiReadToken` may read it. Said of each path that shows no snapshot's bytes: a new one is closed. */
+  readonly isForReaders?: boolean;
 }
 
 /** Aborted when the client has gone, or its answer is complete: whatever was done for this client alone may stop. */

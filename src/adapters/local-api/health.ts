@@ -9,12 +9,14 @@ export const healthRoutes: readonly Route[] = [
   {
     path: '/healthz',
     methods: { get: ({ response, context }) => sendJson(response, ...checked(context.api.healthz())) },
+    isForReaders: true,
   },
   {
     path: '/readyz',
     methods: { get: ({ response, context }) => sendJson(response, ...checked(context.api.readyz())) },
+    isForReaders: true,
   },
-  { path: '/metrics', methods: { get: sendMetrics } },
+  { path: '/metrics', methods: { get: sendMetrics }, isForReaders: true },
 ];
 
 /** The status that goes with the checks, and the checks. */

@@ -4,6 +4,12 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ERRORS, type ErrorCode } from '../../errors.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
+import { listenOnSocket } from './unix-socket.ts';
+
+export interface SocketAddress {
+  readonly socket: string;
+}
 
 export interface Address {
   readonly host: string;
@@ -12,20 +18,29 @@ export interface Address {
 
 /** Opens the listener. @returns where it is: with port 0 the system has chosen one. @throws as `net.Server.listen` */
 export async function openListener(server: Server, host: string, port: number): Promise<Address> {
-  const onRequest = (_request: IncomingMessage, response: ServerResponse): void => leaveWhenClosing(server, response);
-  server.on('request', onRequest).on('checkContinue', onRequest);
+  leaveWhenClosing(server);
   server.listen({ host, port });
   await once(server, 'listening');
   const { address, port: taken } = server.address() as AddressInfo;
   return { host: address, port: taken };
 }
 
+/** Opens the listener on a Unix socket. @throws as `listenOnSocket` */
+export async function openSocket(server: Server, path: string): Promise<SocketAddress> {
+  leaveWhenClosing(server);
+  await listenOnSocket(server, path);
+  return { socket: path };
+}
+
 /** A client that keeps its connection for the next request must not hold up our closing. */
-function leaveWhenClosing(server: Server, response: ServerResponse): void {
-  if (!server.listening) response.setHeader('connection', 'close');
-  response.once('close', () => {
-    if (!server.listening) server.closeIdleConnections();
-  });
+function leaveWhenClosing(server: Server): void {
+  const onRequest = (_request: IncomingMessage, response: ServerResponse): void => {
+    if (!server.listening) response.setHeader('connection', 'close');
+    response.once('close', () => {
+      if (!server.listening) server.closeIdleConnections();
+    });
+  };
+  server.on('request', onRequest).on('checkContinue', onRequest);
 }
 
 /** Takes no new connection, lets what is under way finish for so long, then cuts the rest. */
@@ -80,6 +95,7 @@ export async function refuseMalformed(
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
+    ...SECURITY_HEADERS.map(([name, value]) => `${name}: ${value}`),
   ];
   const closed = new AbortController();
   socket.once('close', () => closed.abort());

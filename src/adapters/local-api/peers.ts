@@ -5,9 +5,9 @@ import { sendSnapshot } from './read-snapshot.ts';
 
 /** The peers, and what is held from each. */
 export const peerRoutes: readonly Route[] = [
-  { path: '/v1/peers', methods: { get: listPeers } },
-  { path: '/v1/peers/:dc', methods: { get: showPeer } },
-  { path: '/v1/peers/:dc/snapshots', methods: { get: listHeld } },
+  { path: '/v1/peers', methods: { get: listPeers }, isForReaders: true },
+  { path: '/v1/peers/:dc', methods: { get: showPeer }, isForReaders: true },
+  { path: '/v1/peers/:dc/snapshots', methods: { get: listHeld }, isForReaders: true },
   { path: '/v1/peers/:dc/snapshots/:origin', methods: { get: readHeld } },
   { path: '/v1/peers/:dc/return', methods: { post: returnHeld } },
 ];

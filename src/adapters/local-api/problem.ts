@@ -24,6 +24,8 @@ export async function sendFailure(exchange: Exchange, thrown: unknown): Promise<
   }
   const body = Buffer.from(JSON.stringify(problemOf(error)));
   if (error?.code === 'unauthorized') response.setHeader('www-authenticate', 'Bearer realm="crossdc"');
+  if (error?.code === 'read-only-token')
+    response.setHeader('www-authenticate', 'Bearer realm="crossdc", error="insufficient_scope"');
   if (error?.status === 503) response.setHeader('retry-after', '1');
   response.setHeader('content-type', 'application/problem+json');
   response.setHeader('content-length', body.length);
@@ -50,9 +52,13 @@ function stackOf(thrown: unknown): string | undefined {
   return thrown instanceof Error ? thrown.stack : undefined;
 }
 
-/** Whether more of the body may be on its way than we take off the connection for nothing. */
+/**
+ * Whether more of the body may be on its way than we take off the connection for nothing; of a connection that ends
+ * with this answer any body is more, because one that comes after its end breaks it.
+ */
 function isStillSending({ request, response, context }: Exchange): boolean {
   if (!hasBody(request) || request.complete || isHeldBack(request, response)) return false;
+  if (!response.shouldKeepAlive) return true;
   const declared = declaredBytes(request);
   return declared === null || declared > context.limits.drainBytes;
 }

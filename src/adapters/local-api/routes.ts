@@ -3,12 +3,13 @@ import { GatewayError } from '../../errors.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { eventRoutes } from './events.ts';
 import type { Context, Route } from './exchange.ts';
-import type { Asked } from './guard.ts';
+import type { Access, Guard } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { NOT_BUILT, refuseNotBuilt } from './not-built.ts';
 import { peerRoutes } from './peers.ts';
 import { sendFailure } from './problem.ts';
 import { requestRoutes } from './requests.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 import { snapshotRoutes } from './snapshots.ts';
 import { statusRoutes } from './status.ts';
 
@@ -24,16 +25,22 @@ export const ROUTES: readonly Route[] = [
 ];
 
 /** Makes the application: first the guard, then the paths, then the problem for whatever went wrong. */
-export function makeApplication(context: Context, guard: (asked: Asked) => GatewayError | null): Express {
+export function makeApplication(context: Context, guard: Guard): Express {
   const application = express();
   application.disable('x-powered-by').disable('etag');
   application.enable('case sensitive routing').enable('strict routing');
   application.set('query parser', 'simple');
   application.use((request: Request, response: Response, next: NextFunction) => {
     for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
-    const refusal = guard(request);
-    if (refusal === null) next();
-    else next(refusal);
+    const access = guard(request);
+    if (access instanceof GatewayError) {
+      next(access);
+      return;
+    }
+    refuseChange(request.method, access);
+    // Each answer's own memory, for the routes that not everybody may read.
+    response.locals.access = access;
+    next();
   });
   for (const route of ROUTES) addRoute(application, context, route);
   for (const path of NOT_BUILT) application.all(path, refuseNotBuilt);
@@ -50,19 +57,29 @@ export function makeApplication(context: Context, guard: (asked: Asked) => Gatew
   return application;
 }
 
-/** Nothing here is for a web page of another origin, nor for a cache. */
-const SECURITY_HEADERS = [
-  ['x-content-type-options', 'nosniff'],
-  ['cache-control', 'no-store'],
-  ['cross-origin-resource-policy', 'same-origin'],
-] as const;
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-function addRoute(application: Express, context: Context, { path, methods }: Route): void {
+/** @throws GatewayError `read-only-token` for whatever is no reading, before the path is looked at */
+function refuseChange(method: string, access: Access): void {
+  if (access === 'all' || READING.has(method)) return;
+  throw new GatewayError('read-only-token', 'localApiReadToken may change nothing; localApiToken may.');
+}
+
+/** @throws GatewayError `read-only-token` where only the bearer of the other token may read */
+function refuseBytes(access: unknown, isForReaders: boolean): void {
+  if (access === 'all' || isForReaders) return;
+  throw new GatewayError('read-only-token', "localApiReadToken may not read a snapshot's bytes; localApiToken may.");
+}
+
+function addRoute(application: Express, context: Context, { path, methods, isForReaders = false }: Route): void {
   const route = application.route(path);
   for (const method of ['get', 'put', 'post'] as const) {
     const handler = methods[method];
     if (handler !== undefined)
-      route[method]((request: Request, response: Response) => handler({ request, response, context }));
+      route[method]((request: Request, response: Response) => {
+        refuseBytes(response.locals.access, isForReaders);
+        return handler({ request, response, context });
+      });
   }
   const allow = allowedMethods(methods);
   route.all((request: Request, response: Response) => {

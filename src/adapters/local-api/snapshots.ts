@@ -10,9 +10,9 @@ const DEFAULT_WAIT_SECONDS = 30;
 
 /** Our own snapshots: what the application posts and reads back. */
 export const snapshotRoutes: readonly Route[] = [
-  { path: '/v1/snapshots', methods: { get: listSnapshots } },
+  { path: '/v1/snapshots', methods: { get: listSnapshots }, isForReaders: true },
   { path: '/v1/snapshots/:origin', methods: { get: readSnapshot, put: putSnapshot, post: putSnapshot } },
-  { path: '/v1/damaged', methods: { get: listDamaged } },
+  { path: '/v1/damaged', methods: { get: listDamaged }, isForReaders: true },
 ];
 
 async function putSnapshot(exchange: Exchange): Promise<void> {

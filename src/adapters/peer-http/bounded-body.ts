@@ -1,3 +1,5 @@
+import { parseBoundedJson, type JsonBounds } from '../../wire/bounded-json.ts';
+
 /** The other side sent more than it may. */
 export class BodyTooLong extends Error {
   constructor(maxBytes: number) {
@@ -28,13 +30,8 @@ export async function readBounded(
   return Buffer.concat(chunks, bytes);
 }
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
-
-/** The JSON value of a body; undefined when it is no JSON or no UTF-8. */
-export function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(strictUtf8.decode(body)) as unknown;
-  } catch {
-    return undefined;
-  }
+/** The JSON value of a body; undefined when it is no JSON, no UTF-8, nested too deep or of too many parts. */
+export function parseJson(body: Uint8Array, bounds?: JsonBounds): unknown {
+  const parsed = parseBoundedJson(body, bounds);
+  return parsed.ok ? parsed.value : undefined;
 }

@@ -14,8 +14,25 @@ export interface ExchangeContext {
   readonly limits: ListenerLimits;
   /** Our own name: every answer bears it. */
   readonly dataCenter: string;
-  /** Whether the listener is closing, so that no connection is kept. */
-  readonly isClosing: () => boolean;
+  /** Whether a connection is not kept: the listener is closing, or its certificates were exchanged. */
+  readonly isLast: (socket: Socket) => boolean;
+}
+
+/** An answer as it goes out. */
+export interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export function jsonAnswer(value: unknown): Answer {
+  return { status: 200, body: Buffer.from(JSON.stringify(value)), headers: { 'content-type': 'application/json' } };
+}
+
+export function problemAnswer(error: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
+  const problem = problemOf(error);
+  const body = Buffer.from(JSON.stringify(problem));
+  return { status: problem.status, body, headers: { 'content-type': 'application/problem+json', ...headers } };
 }
 
 /**
@@ -109,15 +126,13 @@ export class Exchange {
     }
   }
 
-  /** Answers with JSON, once; later answers and those to a client that went away are dropped. */
-  answer(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): void {
+  /** Answers, once; later answers and those to a client that went away are dropped. */
+  answer({ status, body, headers }: Answer): void {
     const { socket } = this.req;
     if (this.res.headersSent || socket.destroyed || socket.writableEnded) return;
-    const body = Buffer.from(JSON.stringify(value));
     const leftover = this.#leftoverBytes();
-    const isLast = leftover > this.#context.limits.drainBytes || this.#context.isClosing();
+    const isLast = leftover > this.#context.limits.drainBytes || this.#context.isLast(socket);
     const all = {
-      'content-type': 'application/json',
       ...headers,
       'content-length': String(body.length),
       [HEADER.dataCenter]: this.#context.dataCenter,
@@ -135,11 +150,6 @@ export class Exchange {
       this.res.writeHead(status, all).end(body);
       this.#discardBody(() => undefined);
     }
-  }
-
-  answerProblem(error: unknown, headers: Readonly<Record<string, string>> = {}): void {
-    const problem = problemOf(error);
-    this.answer(problem.status, problem, { 'content-type': 'application/problem+json', ...headers });
   }
 
   #announcedBytes(): number {
@@ -165,11 +175,14 @@ export class Exchange {
       bytes += chunk.length;
       if (bytes > lingerBytes) socket.destroy();
     });
+    const onClose = (): void => watchdog.stop();
+    socket.once('close', onClose);
     this.req.once('end', () => {
       watchdog.stop();
+      // The connection may live on for many more requests.
+      socket.off('close', onClose);
       onEnd();
     });
-    socket.once('close', () => watchdog.stop());
     this.req.resume();
   }
 }
@@ -183,10 +196,9 @@ export function rawAnswer(status: number, headers: Readonly<Record<string, strin
 
 /** Says goodbye on a connection whose request could not be read, and destroys it a little later. */
 export function farewell(socket: Socket, error: GatewayError, context: ExchangeContext): void {
-  const problem = problemOf(error);
-  const body = Buffer.from(JSON.stringify(problem));
+  const { status, body, headers: described } = problemAnswer(error);
   const headers = {
-    'content-type': 'application/problem+json',
+    ...described,
     'content-length': String(body.length),
     [HEADER.dataCenter]: context.dataCenter,
     connection: 'close',
@@ -194,5 +206,5 @@ export function farewell(socket: Socket, error: GatewayError, context: ExchangeC
   const watchdog = new Watchdog(context.clock, () => socket.destroy());
   watchdog.arm(context.limits.lingerMs);
   socket.once('close', () => watchdog.stop());
-  socket.end(rawAnswer(problem.status, headers, body));
+  socket.end(rawAnswer(status, headers, body));
 }

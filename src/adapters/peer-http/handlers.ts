@@ -3,9 +3,10 @@ import { PROTOCOL } from '../../units.ts';
 import { parsePeerMessage, type PeerMessage } from '../../wire/messages.ts';
 import { DATA_CENTER_NAME } from '../../wire/names.ts';
 import { HEADER, parseEnvelope, type SnapshotEnvelope } from '../../wire/snapshot-headers.ts';
-import { authenticate } from './authentication.ts';
+import { base64urlOfHex, sha256Base64url } from '../../wire/tokens.ts';
+import { assertBody, assertSpeaksFor, type Caller } from '../peer-auth/caller.ts';
 import { parseJson } from './bounded-body.ts';
-import type { Exchange } from './exchange.ts';
+import { jsonAnswer, type Answer, type Exchange } from './exchange.ts';
 import type { ListenerLimits } from './listener-limits.ts';
 import { MESSAGE_MAX_BYTES } from './options.ts';
 import { routeOf } from './paths.ts';
@@ -15,19 +16,20 @@ import { quoted } from './safe-text.ts';
 /** What the three requests of the peer protocol need. */
 export interface HandlerContext {
   readonly inbox: PeerInbox;
+  /** Who asks, as far as it was proven. */
+  readonly caller: Caller;
   readonly limits: ListenerLimits;
   /** `dataSnapshotMaxBytes`. */
   readonly maxBytes: number;
 }
 
 /**
- * Answers one request of a peer: decodes, makes one call of the inbox, encodes.
+ * Answers one request of a peer: decodes, sees that it speaks for itself, makes one call of the inbox, encodes.
  *
  * @throws GatewayError what the request is refused with; anything else is a defect
  */
-export async function handle(exchange: Exchange, context: HandlerContext): Promise<void> {
+export async function handle(exchange: Exchange, context: HandlerContext): Promise<Answer> {
   const { req } = exchange;
-  authenticate(req);
   const route = routeOf(req.method ?? '', req.url ?? '');
   switch (route.kind) {
     case 'message':
@@ -35,8 +37,7 @@ export async function handle(exchange: Exchange, context: HandlerContext): Promi
     case 'snapshot':
       return handleSnapshot(exchange, context, route.origin);
     case 'inventory':
-      handleInventory(exchange, context);
-      return;
+      return handleInventory(exchange, context);
     case 'bad-origin':
       throw new ListenerRefusal('bad-request', `The origin ${route.problem}.`, 'origin');
     case 'not-allowed':
@@ -47,31 +48,38 @@ export async function handle(exchange: Exchange, context: HandlerContext): Promi
   }
 }
 
-async function handleMessage(exchange: Exchange, { inbox, limits }: HandlerContext): Promise<void> {
+async function handleMessage(exchange: Exchange, { inbox, caller, limits }: HandlerContext): Promise<Answer> {
   refuseEncoding(exchange);
   const body = await exchange.body(MESSAGE_MAX_BYTES, limits.idleTimeoutMs);
-  const answer = await inbox.receiveMessage(decodeMessage(body), exchange.from);
-  exchange.answer(200, answer);
+  assertBody(caller, sha256Base64url(body));
+  const message = decodeMessage(body);
+  assertSpeaksFor(caller, message.dataCenterOrigin);
+  return jsonAnswer(await inbox.receiveMessage(message, exchange.from));
 }
 
-async function handleSnapshot(exchange: Exchange, context: HandlerContext, origin: string): Promise<void> {
+async function handleSnapshot(exchange: Exchange, context: HandlerContext, origin: string): Promise<Answer> {
   refuseEncoding(exchange);
   const envelope = decodeEnvelope(exchange, origin);
+  // The bytes are held against this digest when they are all there.
+  assertBody(context.caller, base64urlOfHex(envelope.description.sha256));
+  assertSpeaksFor(context.caller, envelope.dataCenterOrigin);
   if (envelope.description.bytes > context.maxBytes) {
     throw new ListenerRefusal('snapshot-too-large', `A snapshot has at most ${String(context.maxBytes)} bytes here.`);
   }
   const content = exchange.content(context.limits.bodyTimeoutMs);
   await context.inbox.receiveSnapshot(envelope, content, exchange.signal);
   const { version, sha256 } = envelope.description;
-  exchange.answer(200, { origin, version, sha256 });
+  return jsonAnswer({ origin, version, sha256 });
 }
 
-function handleInventory(exchange: Exchange, { inbox }: HandlerContext): void {
+function handleInventory(exchange: Exchange, { inbox, caller }: HandlerContext): Answer {
   const dataCenter = exchange.req.headers[HEADER.dataCenter];
   if (typeof dataCenter !== 'string' || !DATA_CENTER_NAME.test(dataCenter)) {
     throw new ListenerRefusal('bad-request', 'The caller must name its data centre.', HEADER.dataCenter);
   }
-  exchange.answer(200, inbox.inventory(dataCenter, exchange.from));
+  assertBody(caller, sha256Base64url(''));
+  assertSpeaksFor(caller, dataCenter);
+  return jsonAnswer(inbox.inventory(dataCenter, exchange.from));
 }
 
 function decodeMessage(body: Uint8Array): PeerMessage {

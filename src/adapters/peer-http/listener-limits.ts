@@ -1,7 +1,8 @@
 import { KIB, MIB, SECOND_MS } from '../../units.ts';
+import { DEFAULT_REQUEST_BOUNDS, type RequestBounds } from '../http/request-gate.ts';
 
 /** The bounds of the peer listener. Each keeps one kind of client from holding what others need. */
-export interface ListenerLimits {
+export interface ListenerLimits extends RequestBounds {
   /** A message must have come within this time; an answer must be taken within it. */
   readonly idleTimeoutMs: number;
   /** How long a snapshot's body may stand still. The peer's `httpReadTimeout` is its counterpart. */
@@ -12,8 +13,12 @@ export interface ListenerLimits {
   readonly keepAliveTimeoutMs: number;
   /** Must hold 16 labels and a position of 1 KiB each, percent-encoded: 3 bytes for one in the worst case. */
   readonly maxHeaderBytes: number;
-  /** Connections at once; more are dropped at once. */
+  /** Connections at once; for one more another one goes (see ConnectionBudget). */
   readonly maxConnections: number;
+  /** Of these, how many may be there on which no peer has proven who it is. */
+  readonly unprovenConnections: number;
+  /** And how many of these from one address. */
+  readonly connectionsPerAddress: number;
   /** An unread rest of a body up to here is read and thrown away, and the connection kept. */
   readonly drainBytes: number;
   /** How long and how far a larger rest is thrown away before the connection is destroyed. */
@@ -22,12 +27,17 @@ export interface ListenerLimits {
 }
 
 export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
+  ...DEFAULT_REQUEST_BOUNDS,
+  // As many as all connections together may have: strangers must not use up what the peers need.
+  requests: 4096,
   idleTimeoutMs: 30 * SECOND_MS,
   bodyTimeoutMs: 100 * SECOND_MS,
   headersTimeoutMs: 10 * SECOND_MS,
   keepAliveTimeoutMs: 65 * SECOND_MS,
   maxHeaderBytes: 64 * KIB,
   maxConnections: 1024,
+  unprovenConnections: 512,
+  connectionsPerAddress: 256,
   drainBytes: MIB,
   lingerMs: 2 * SECOND_MS,
   lingerBytes: 16 * MIB,

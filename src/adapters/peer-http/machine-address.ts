@@ -3,8 +3,8 @@ export interface MachineAddress {
   /** As `net.connect` takes it: an IPv6 address without its brackets. */
   readonly host: string;
   readonly port: number;
-  /** `http://host:port`, with brackets where they belong. */
-  readonly origin: string;
+  /** `host:port`, with brackets where they belong. */
+  readonly authority: string;
 }
 
 /**
@@ -18,5 +18,5 @@ export function parseMachine(machine: string): MachineAddress {
   const port = Number(match?.[3]);
   if (host === undefined || port < 1 || port > 65535)
     throw new Error(`"${machine}" is no machine of the form host:port`);
-  return { host, port, origin: `http://${host.includes(':') ? `[${host}]` : host}:${String(port)}` };
+  return { host, port, authority: `${host.includes(':') ? `[${host}]` : host}:${String(port)}` };
 }

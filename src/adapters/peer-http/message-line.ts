@@ -1,11 +1,14 @@
-import { Agent, request, type IncomingMessage } from 'node:http';
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { TLSSocket } from 'node:tls';
 import type { MessageOutcome } from '../../ports/peer-transport.ts';
-import { sign } from './authentication.ts';
 import { readBounded } from './bounded-body.ts';
 import { linkedAbort } from './linked-signal.ts';
 import { parseMachine, type MachineAddress } from './machine-address.ts';
 import { addressAttemptMs, MESSAGE_MAX_BYTES, type LineOptions } from './options.ts';
-import { codeOf, errorOutcome, failed, messageOutcome, type Answer } from './outcomes.ts';
+import { claimedName, codeOf, errorOutcome, failed, messageOutcome, refused } from './outcomes.ts';
+import { sha256Base64url } from '../../wire/tokens.ts';
+import type { GivenAnswer, SignedRequest } from '../peer-auth/peer-link.ts';
 import { MESSAGES_PATH } from './paths.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -53,7 +56,9 @@ interface UnderWay {
 export class MessageLine {
   readonly #address: MachineAddress;
   readonly #options: LineOptions & { readonly maxUnderWay: number };
-  readonly #agent: Agent;
+  #agent: http.Agent;
+  /** Of the trust under which the agent's connections were made. */
+  #generation: number;
   /** In the order in which they were sent. */
   readonly #underWay = new Set<UnderWay>();
   #lastRttMs = 0;
@@ -62,13 +67,8 @@ export class MessageLine {
   constructor(machine: string, options: LineOptions & { readonly maxUnderWay: number }) {
     this.#address = parseMachine(machine);
     this.#options = options;
-    this.#agent = new Agent({
-      keepAlive: true,
-      maxFreeSockets: IDLE_MAX,
-      scheduling: 'lifo',
-      noDelay: true,
-      autoSelectFamilyAttemptTimeout: addressAttemptMs(options.connectionTimeoutMs),
-    });
+    this.#generation = options.link.trust.generation;
+    this.#agent = this.#makeAgent();
   }
 
   /**
@@ -128,22 +128,66 @@ export class MessageLine {
     for (const sockets of Object.values(this.#agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
-  async #sendOnce(body: string, watchdog: Watchdog, signal: AbortSignal): Promise<MessageOutcome> {
-    const sentAt = this.#options.clock.now();
-    const answer = await this.#attempt(body, watchdog, signal);
-    const rttMs = this.#options.clock.now() - sentAt;
-    this.#lastRttMs = rttMs;
-    return messageOutcome(answer, rttMs);
+  #makeAgent(): http.Agent {
+    const { connectionTimeoutMs, link } = this.#options;
+    const common = {
+      keepAlive: true,
+      maxFreeSockets: IDLE_MAX,
+      scheduling: 'lifo' as const,
+      noDelay: true,
+      autoSelectFamilyAttemptTimeout: addressAttemptMs(connectionTimeoutMs),
+    };
+    const { tls } = link.trust;
+    if (tls === null) return new http.Agent(common);
+    const { checkServerIdentity } = link;
+    // A resumed session would not show its certificate again.
+    return new https.Agent({ ...common, maxCachedSessions: 0, secureContext: tls.clientContext, checkServerIdentity });
   }
 
-  #attempt(body: string, watchdog: Watchdog, signal: AbortSignal): Promise<Answer> {
+  /** After a change of certificates nothing new leaves on a connection that was made under the old ones. */
+  #followTrust(): void {
+    const { generation } = this.#options.link.trust;
+    if (generation === this.#generation) return;
+    this.#generation = generation;
+    this.#dropIdle();
+    // What is under way on it ends there, and its connections with it.
+    this.#agent.maxFreeSockets = 0;
+    this.#agent = this.#makeAgent();
+  }
+
+  /** A token that the peer no longer takes is made anew once: the peer was started anew, most likely. */
+  async #sendOnce(body: string, watchdog: Watchdog, signal: AbortSignal, isSecond = false): Promise<MessageOutcome> {
+    const { link, clock } = this.#options;
     const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) };
+    const bodyDigest = sha256Base64url(body);
+    const signed = await link.sign({ method: 'POST', path: MESSAGES_PATH, headers, bodyDigest });
+    const sentAt = clock.now();
+    const answer = await this.#attempt({ body, signed }, watchdog, signal);
+    const rttMs = clock.now() - sentAt;
+    this.#lastRttMs = rttMs;
+    const refusal = await link.check(answer, signed.token, claimedName(answer));
+    if (refusal !== null) return refusal;
+    if (!isSecond && link.wantsAnother(answer)) return this.#sendOnce(body, watchdog, signal, true);
+    const outcome = messageOutcome(answer, rttMs);
+    const isOther = outcome.kind === 'answered' && link.trust.isRequired;
+    if (isOther && outcome.answer.dataCenterOrigin !== claimedName(answer))
+      return refused('wrong-data-center', 'The answer bears two names.');
+    return outcome;
+  }
+
+  #attempt(
+    { body, signed }: { readonly body: string; readonly signed: SignedRequest },
+    watchdog: Watchdog,
+    signal: AbortSignal,
+  ): Promise<GivenAnswer> {
     const { host, port } = this.#address;
-    const outgoing = { method: 'POST', path: MESSAGES_PATH, headers } as const;
+    this.#followTrust();
+    const { request } = this.#options.link.trust.tls === null ? http : https;
+    const outgoing = { method: 'POST', path: MESSAGES_PATH, headers: signed.headers } as const;
     return new Promise((resolve, reject) => {
       watchdog.arm(this.#options.connectionTimeoutMs);
-      const req = request({ ...outgoing, host, port, agent: this.#agent, headers: sign(outgoing), signal });
-      let response: IncomingMessage | undefined;
+      const req = request({ ...outgoing, host, port, agent: this.#agent, signal });
+      let response: http.IncomingMessage | undefined;
       let bytesBefore = 0;
       const fail = (error: unknown): void => {
         const hadBegun = response !== undefined || (req.socket?.bytesRead ?? 0) > bytesBefore;
@@ -153,19 +197,20 @@ export class MessageLine {
       req.once('socket', (socket) => {
         bytesBefore = socket.bytesRead;
         const onConnected = (): void => watchdog.arm(this.#options.readTimeoutMs);
-        if (socket.connecting) socket.once('connect', onConnected);
+        const event = socket instanceof TLSSocket ? 'secureConnect' : 'connect';
+        if (socket.connecting) socket.once(event, onConnected);
         else onConnected();
       });
       req.once('response', (incoming) => {
         response = incoming;
         readBounded(incoming, MESSAGE_MAX_BYTES).then((content) => {
-          resolve({ status: incoming.statusCode ?? 0, body: content });
+          resolve({ status: incoming.statusCode ?? 0, body: content, headers: incoming.headers });
         }, fail);
       });
       req.once('upgrade', (_incoming, socket) => {
         // Nobody asked for another protocol: whatever this is, it is no gateway.
         socket.destroy();
-        resolve({ status: 101, body: new Uint8Array(0) });
+        resolve({ status: 101, body: new Uint8Array(0), headers: {} });
       });
       req.on('error', fail);
       req.once('close', () => {

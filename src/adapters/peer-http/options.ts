@@ -1,9 +1,12 @@
 import type { Clock } from '../../ports/clock.ts';
+import type { PeerLink } from '../peer-auth/peer-link.ts';
 import { KIB, MIB } from '../../units.ts';
 
 /** What the two kinds of lines to a machine need. */
 export interface LineOptions {
   readonly clock: Clock;
+  /** Signs what leaves, and says which answer is believed. */
+  readonly link: PeerLink;
   /** `httpConnectionTimeout`: until a connection is there. */
   readonly connectionTimeoutMs: number;
   /** `httpReadTimeout`: until a message is answered; for a snapshot, how long nothing may move. */

@@ -1,4 +1,6 @@
 import * as v from 'valibot';
+import { INVENTORY_JSON } from '../../wire/bounded-json.ts';
+import { HEADER } from '../../wire/snapshot-headers.ts';
 import { inventorySchema, peerAnswerSchema } from '../../wire/messages.ts';
 import { LARGEST_NUMBER } from '../../units.ts';
 import type {
@@ -10,6 +12,7 @@ import type {
   RefusalReason,
   TransferOutcome,
 } from '../../ports/peer-transport.ts';
+import { WRONG_NAME, type GivenAnswer } from '../peer-auth/peer-link.ts';
 import { BodyTooLong, parseJson } from './bounded-body.ts';
 import { oneLine } from './safe-text.ts';
 
@@ -63,9 +66,15 @@ export function transferOutcome(answer: Answer): TransferOutcome {
   return commonOutcome(answer, problem);
 }
 
+/** The name that an answer gives its sender; null when there is none. */
+export function claimedName({ headers }: GivenAnswer): string | null {
+  const name = headers[HEADER.dataCenter];
+  return typeof name === 'string' ? name : null;
+}
+
 export function inventoryOutcome(answer: Answer): InventoryOutcome {
   if (answer.status !== 200) return commonOutcome(answer, problemIn(answer));
-  const parsed = v.safeParse(inventorySchema, parseJson(answer.body), { abortEarly: true });
+  const parsed = v.safeParse(inventorySchema, parseJson(answer.body, INVENTORY_JSON), { abortEarly: true });
   if (parsed.success) return { kind: 'rows', rows: parsed.output };
   return notAGateway('It answered the question for its inventory with something else.');
 }
@@ -79,6 +88,7 @@ export function errorOutcome(error: unknown, isConnected: boolean): Refused | Fa
   if (error instanceof BodyTooLong) return notAGateway(`Its answer is no gateway's: ${error.message}`);
   const code = codeOf(error);
   const detail = describeError(error, code);
+  if (code === WRONG_NAME) return refused('wrong-data-center', detail);
   if (TIMEOUTS.has(code)) return failed('timeout', detail);
   if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')
     return notAGateway(`What answers there speaks no HTTP that we know (${code}).`);
@@ -141,6 +151,8 @@ function commonOutcome(answer: Answer, problem: PeerProblem | null): Refused | F
 
 function refusalReason(problem: PeerProblem | null): RefusalReason {
   switch (problem?.code) {
+    case 'own-data-center':
+      return 'wrong-data-center';
     case 'wrong-data-center':
     case 'wrong-application':
     case 'wrong-protocol':

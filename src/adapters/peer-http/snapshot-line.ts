@@ -2,12 +2,14 @@ import type { Readable } from 'node:stream';
 import { Pool } from 'undici';
 import type { Failed, InventoryOutcome, Refused, TransferOutcome } from '../../ports/peer-transport.ts';
 import { envelopeHeaders, HEADER, type SnapshotEnvelope } from '../../wire/snapshot-headers.ts';
-import { sign, type OutgoingRequest } from './authentication.ts';
+import { base64urlOfHex, sha256Base64url } from '../../wire/tokens.ts';
+import type { GivenAnswer } from '../peer-auth/peer-link.ts';
+import type { OutgoingRequest } from '../peer-auth/token-authority.ts';
 import { readBounded } from './bounded-body.ts';
 import { linkedAbort } from './linked-signal.ts';
-import { parseMachine } from './machine-address.ts';
+import { parseMachine, type MachineAddress } from './machine-address.ts';
 import { addressAttemptMs, INVENTORY_MAX_BYTES, MESSAGE_MAX_BYTES, type LineOptions } from './options.ts';
-import { errorOutcome, failed, inventoryOutcome, transferOutcome, type Answer } from './outcomes.ts';
+import { claimedName, errorOutcome, failed, inventoryOutcome, transferOutcome } from './outcomes.ts';
 import { snapshotPath, SNAPSHOTS_PATH } from './paths.ts';
 import { SnapshotFeed } from './snapshot-feed.ts';
 import { Watchdog } from './watchdog.ts';
@@ -31,21 +33,17 @@ interface Call {
  */
 export class SnapshotLine {
   readonly #options: LineOptions;
-  readonly #pool: Pool;
+  readonly #address: MachineAddress;
+  #pool: Pool;
+  /** Of the trust under which the pool's connections were made. */
+  #generation: number;
   #isClosed = false;
 
   constructor(machine: string, options: LineOptions) {
     this.#options = options;
-    this.#pool = new Pool(parseMachine(machine).origin, {
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: IDLE_MS,
-      keepAliveMaxTimeout: IDLE_MS,
-      connect: { timeout: options.connectionTimeoutMs },
-      autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: addressAttemptMs(options.connectionTimeoutMs),
-    });
+    this.#address = parseMachine(machine);
+    this.#generation = options.link.trust.generation;
+    this.#pool = this.#makePool();
   }
 
   /** @throws the signal's reason when it is aborted; else nothing that a network, a peer or the content can cause */
@@ -64,13 +62,19 @@ export class SnapshotLine {
     });
     const path = snapshotPath(envelope.origin);
     const call = {
-      outgoing: { method: 'PUT', path, headers: envelopeHeaders(envelope) },
+      outgoing: {
+        method: 'PUT',
+        path,
+        headers: envelopeHeaders(envelope),
+        bodyDigest: base64urlOfHex(envelope.description.sha256),
+      },
       body: feed,
       maxAnswerBytes: MESSAGE_MAX_BYTES,
     } as const;
     try {
       signal.throwIfAborted();
-      return transferOutcome(await this.#call(call, watchdog, controller.signal, answer));
+      const given = await this.#call(call, watchdog, controller.signal, answer);
+      return 'kind' in given ? given : transferOutcome(given);
     } catch (error) {
       signal.throwIfAborted();
       if (feed.failure !== undefined)
@@ -89,10 +93,12 @@ export class SnapshotLine {
     const { controller, unlink } = linkedAbort(signal);
     const watchdog = this.#watchdog(controller);
     const answer = { hasBegun: false };
-    const outgoing = { method: 'GET', path: SNAPSHOTS_PATH, headers: { [HEADER.dataCenter]: dataCenter } } as const;
+    const headers = { [HEADER.dataCenter]: dataCenter };
+    const outgoing = { method: 'GET', path: SNAPSHOTS_PATH, headers, bodyDigest: sha256Base64url('') } as const;
     try {
       const call = { outgoing, body: null, maxAnswerBytes: INVENTORY_MAX_BYTES };
-      return inventoryOutcome(await this.#call(call, watchdog, controller.signal, answer));
+      const given = await this.#call(call, watchdog, controller.signal, answer);
+      return 'kind' in given ? given : inventoryOutcome(given);
     } catch (error) {
       signal.throwIfAborted();
       return this.#outcomeOf(error, controller.signal, answer.hasBegun);
@@ -107,22 +113,61 @@ export class SnapshotLine {
     await this.#pool.destroy();
   }
 
+  #makePool(): Pool {
+    const { connectionTimeoutMs: timeout, link } = this.#options;
+    const { tls } = link.trust;
+    const { checkServerIdentity } = link;
+    // A resumed session would not show its certificate again.
+    const secure = { secureContext: tls?.clientContext, checkServerIdentity, maxCachedSessions: 0 };
+    return new Pool(`${tls === null ? 'http' : 'https'}://${this.#address.authority}`, {
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: IDLE_MS,
+      connect: tls === null ? { timeout } : { timeout, ...secure },
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: addressAttemptMs(timeout),
+    });
+  }
+
+  /** After a change of certificates what is under way ends on its connection, and the next takes a new one. */
+  #followTrust(): void {
+    const { generation } = this.#options.link.trust;
+    if (generation === this.#generation) return;
+    this.#generation = generation;
+    void this.#pool.close().catch(() => undefined);
+    this.#pool = this.#makePool();
+  }
+
   #watchdog(controller: AbortController): Watchdog {
     const watchdog = new Watchdog(this.#options.clock, () => controller.abort(new Ended('Nothing moved any more.')));
     watchdog.arm(this.#options.connectionTimeoutMs + this.#options.readTimeoutMs);
     return watchdog;
   }
 
-  async #call(call: Call, watchdog: Watchdog, signal: AbortSignal, progress: { hasBegun: boolean }): Promise<Answer> {
+  async #call(
+    call: Call,
+    watchdog: Watchdog,
+    signal: AbortSignal,
+    progress: { hasBegun: boolean },
+  ): Promise<GivenAnswer | Refused | Failed> {
+    const { link } = this.#options;
     const { method, path } = call.outgoing;
-    const headers = sign(call.outgoing);
+    const { headers, token } = await link.sign(call.outgoing);
+    this.#followTrust();
     // The library takes any AsyncIterable, and reads it with the backpressure that we want; its types do not say so.
-    const body = call.body as unknown as Readable | null;
-    const response = await this.#pool.request({ method, path, headers, body, signal });
+    const sent = call.body as unknown as Readable | null;
+    const response = await this.#pool.request({ method, path, headers, body: sent, signal });
     progress.hasBegun = true;
     const onProgress = (): void => watchdog.arm(this.#options.readTimeoutMs);
     onProgress();
-    return { status: response.statusCode, body: await readBounded(response.body, call.maxAnswerBytes, onProgress) };
+    const body = await readBounded(response.body, call.maxAnswerBytes, onProgress);
+    const answer = { status: response.statusCode, body, headers: response.headers };
+    const refusal = await link.check(answer, token, claimedName(answer));
+    if (refusal !== null) return refusal;
+    // A content is read once: it is sent again with the next attempt, whose token is for the challenge just heard.
+    return link.wantsAnother(answer) ? failed('interrupted', 'The peer was started anew.') : answer;
   }
 
   #outcomeOf(error: unknown, ours: AbortSignal, isConnected: boolean): Refused | Failed {

@@ -9,10 +9,13 @@ export class ThrottledWarning {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #sentence: string;
+  readonly #level: 'warn' | 'error';
   #lastAt = -Infinity;
   #suppressed = 0;
 
-  constructor(clock: Clock, log: Log, sentence: string) {
+  /** @param level `error` where it is a defect of ours that is warned of */
+  constructor(clock: Clock, log: Log, sentence: string, level: 'warn' | 'error' = 'warn') {
+    this.#level = level;
     this.#clock = clock;
     this.#log = log;
     this.#sentence = sentence;
@@ -24,7 +27,7 @@ export class ThrottledWarning {
       this.#suppressed += 1;
       return;
     }
-    this.#log.warn({ ...facts, suppressed: this.#suppressed }, this.#sentence);
+    this.#log[this.#level]({ ...facts, suppressed: this.#suppressed }, this.#sentence);
     this.#lastAt = now;
     this.#suppressed = 0;
   }

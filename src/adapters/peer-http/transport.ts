@@ -1,12 +1,22 @@
 import type { Clock } from '../../ports/clock.ts';
-import type { InventoryOutcome, MessageOutcome, PeerTransport, TransferOutcome } from '../../ports/peer-transport.ts';
+import type {
+  Destination,
+  InventoryOutcome,
+  MessageOutcome,
+  PeerTransport,
+  TransferOutcome,
+} from '../../ports/peer-transport.ts';
 import type { PeerMessage } from '../../wire/messages.ts';
 import type { SnapshotEnvelope } from '../../wire/snapshot-headers.ts';
+import { PeerLink } from '../peer-auth/peer-link.ts';
+import type { PeerTrust } from '../peer-auth/peer-trust.ts';
+import type { TokenSession } from '../peer-auth/token-authority.ts';
 import { MessageLine } from './message-line.ts';
 import { SnapshotLine } from './snapshot-line.ts';
 
 export interface HttpPeerTransportOptions {
   readonly clock: Clock;
+  readonly trust: PeerTrust;
   /** `httpConnectionTimeout`. */
   readonly connectionTimeoutMs: number;
   /** `httpReadTimeout`: a message's whole answer; of a snapshot, the longest time in which nothing moves. */
@@ -20,27 +30,31 @@ export class HttpPeerTransport implements PeerTransport {
   readonly #options: HttpPeerTransportOptions & { readonly maxUnderWay: number };
   readonly #messages = new Map<string, MessageLine>();
   readonly #snapshots = new Map<string, SnapshotLine>();
+  /** What is known of the gateway at a machine is the same for both of its lines. */
+  readonly #sessions = new Map<string, TokenSession>();
 
   constructor(options: HttpPeerTransportOptions) {
     this.#options = { ...options, maxUnderWay: options.maxUnderWay ?? 64 };
   }
 
-  sendMessage(machine: string, message: PeerMessage, signal: AbortSignal): Promise<MessageOutcome> {
-    const line = lineTo(this.#messages, machine, () => new MessageLine(machine, this.#options));
+  sendMessage(destination: Destination, message: PeerMessage, signal: AbortSignal): Promise<MessageOutcome> {
+    const line = of(this.#messages, lineName(destination), () => {
+      return new MessageLine(destination.machine, { ...this.#options, link: this.#link(destination) });
+    });
     return line.send(JSON.stringify(message), signal);
   }
 
   sendSnapshot(
-    machine: string,
+    destination: Destination,
     envelope: SnapshotEnvelope,
     content: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<TransferOutcome> {
-    return this.#snapshotLine(machine).send(envelope, content, signal);
+    return this.#snapshotLine(destination).send(envelope, content, signal);
   }
 
-  inventory(machine: string, dataCenter: string, signal: AbortSignal): Promise<InventoryOutcome> {
-    return this.#snapshotLine(machine).inventory(dataCenter, signal);
+  inventory(destination: Destination, dataCenter: string, signal: AbortSignal): Promise<InventoryOutcome> {
+    return this.#snapshotLine(destination).inventory(dataCenter, signal);
   }
 
   /** Destroys every connection; what is under way ends as `interrupted`, and so does what comes later. */
@@ -49,16 +63,28 @@ export class HttpPeerTransport implements PeerTransport {
     await Promise.all([...this.#snapshots.values()].map((line) => line.close()));
   }
 
-  #snapshotLine(machine: string): SnapshotLine {
-    return lineTo(this.#snapshots, machine, () => new SnapshotLine(machine, this.#options));
+  #snapshotLine(destination: Destination): SnapshotLine {
+    return of(this.#snapshots, lineName(destination), () => {
+      return new SnapshotLine(destination.machine, { ...this.#options, link: this.#link(destination) });
+    });
+  }
+
+  #link({ machine, dataCenter }: Destination): PeerLink {
+    const session = of(this.#sessions, machine, () => ({ audience: '', challenge: '' }));
+    return new PeerLink(this.#options.trust, dataCenter, session);
   }
 }
 
-/** Machines come from the configuration, so there are few of them. */
-function lineTo<Line>(lines: Map<string, Line>, machine: string, create: () => Line): Line {
-  const known = lines.get(machine);
+/** What was connected before the peer's name was known is not used for what is meant for that name. */
+function lineName({ machine, dataCenter }: Destination): string {
+  return `${machine} ${dataCenter ?? ''}`;
+}
+
+/** Machines and names come from the configuration, so there are few of them. */
+function of<Thing>(things: Map<string, Thing>, name: string, create: () => Thing): Thing {
+  const known = things.get(name);
   if (known !== undefined) return known;
-  const line = create();
-  lines.set(machine, line);
-  return line;
+  const thing = create();
+  things.set(name, thing);
+  return thing;
 }

@@ -71,7 +71,7 @@ export class Connection {
       // Neither the environment nor a file in the user's home: a gateway's configuration says all of it.
       password: () => {
         if (password === null) throw new ConnectionLost('the database wants a password, and none is configured');
-        return password;
+        return password.reveal();
       },
       ssl: tls,
       sslnegotiation: 'postgres',

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { StoredSnapshot } from '../../core/snapshot.ts';
 import type { ByteRange, SnapshotReader } from '../../ports/snapshot-store.ts';
 import { GatewayError } from '../../errors.ts';
 import { assertRange, damaged } from '../storage/damaged.ts';
+import { ContentCheck, storedBytesOf } from '../storage/encryption.ts';
+import type { Keyring } from '../storage/keyring.ts';
 import { ignore } from '../storage/lanes.ts';
 import type { Connection } from './connection.ts';
 import { chunkRowsBytes, parseChunkRows } from './copy.ts';
@@ -20,12 +21,15 @@ export class ContentReader {
   readonly #names: TableNames;
   readonly #id: bigint;
   readonly #row: StoredSnapshot;
+  /** Of what is stored. */
+  readonly #bytes: number;
 
   constructor(connection: Connection, names: TableNames, which: { id: bigint; row: StoredSnapshot }) {
     this.connection = connection;
     this.#names = names;
     this.#id = which.id;
     this.#row = which.row;
+    this.#bytes = storedBytesOf(which.row);
   }
 
   get row(): StoredSnapshot {
@@ -34,26 +38,32 @@ export class ContentReader {
 
   /**
    * Why the content is not what its row describes; null when it is.
-   * @param keep given the pieces
+   * @param how.keep given the pieces
+   * @throws GatewayError `encryption-key-missing`: then nobody knows
    */
-  async problem(pace: Pace | undefined, keep: (piece: Buffer) => void): Promise<string | null> {
-    const { bytes, sha256 } = this.#row;
-    const hash = createHash('sha256');
+  async problem(how: {
+    readonly keyring: Keyring;
+    readonly pace: Pace | undefined;
+    readonly keep: (piece: Buffer) => unknown;
+  }): Promise<string | null> {
+    const bytes = this.#bytes;
+    const check = new ContentCheck(this.#row, how.keyring);
     let position = 0;
     for await (const pieces of this.#batches(0, this.#pieces)) {
       for (const piece of pieces) {
         if (piece === null) return `the piece after ${position} of ${bytes} bytes is missing or has another length`;
-        hash.update(piece);
-        keep(piece);
+        const problem = check.take(piece);
+        if (problem !== null) return problem;
+        how.keep(piece);
         position += piece.byteLength;
-        await pace?.(piece.byteLength);
+        await how.pace?.(piece.byteLength);
       }
     }
     if (await this.#hasMore()) return `it has more than its ${bytes} bytes`;
-    return hash.digest('hex') === sha256 ? null : 'its SHA-256 is another one';
+    return check.finish();
   }
 
-  /** The bytes from `start` up to, not with, `end`. */
+  /** What is stored from `start` up to, not with, `end`. */
   async *blocks(start: number, end: number): AsyncGenerator<Buffer> {
     let position = start - (start % CHUNK_BYTES);
     for await (const pieces of this.#batches(position / CHUNK_BYTES, Math.ceil(end / CHUNK_BYTES))) {
@@ -67,7 +77,7 @@ export class ContentReader {
   }
 
   get #pieces(): number {
-    return Math.ceil(this.#row.bytes / CHUNK_BYTES);
+    return Math.ceil(this.#bytes / CHUNK_BYTES);
   }
 
   /** Pieces from `first` up to, not with, `end`, one batch read ahead; null for one that is not what it should be. */
@@ -95,13 +105,13 @@ export class ContentReader {
                FROM ${this.#names.sql.chunk}
                WHERE snapshot = ${this.#id} AND number >= ${first} AND number < ${first + numbers.length}
                ORDER BY number LIMIT ${numbers.length + 1}) TO STDOUT (FORMAT binary)`,
-        chunkRowsBytes(numbers.length, Math.min(numbers.length * CHUNK_BYTES, this.#row.bytes - first * CHUNK_BYTES)),
+        chunkRowsBytes(numbers.length, Math.min(numbers.length * CHUNK_BYTES, this.#bytes - first * CHUNK_BYTES)),
       ),
     );
     return numbers.map((number) => {
       const found = rows.filter((row) => row.number === number);
       const bytes = found.length === 1 ? found[0]?.bytes : null;
-      return bytes?.byteLength === Math.min(CHUNK_BYTES, this.#row.bytes - number * CHUNK_BYTES) ? bytes : null;
+      return bytes?.byteLength === Math.min(CHUNK_BYTES, this.#bytes - number * CHUNK_BYTES) ? bytes : null;
     });
   }
 

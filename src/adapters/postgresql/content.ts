@@ -1,5 +1,7 @@
 import type { StoredSnapshot } from '../../core/snapshot.ts';
 import type { SnapshotReader } from '../../ports/snapshot-store.ts';
+import { contentBlocks, storedBytesOf, type StoredBlocks } from '../storage/encryption.ts';
+import type { Keyring } from '../storage/keyring.ts';
 import { ContentReader, PostgresSnapshotReader, type Pace } from './content-reader.ts';
 import type { Connection } from './connection.ts';
 import { databaseError, isUnreadable, reasonOf, type ConnectionLost } from './database-error.ts';
@@ -20,6 +22,7 @@ export interface Lease {
 }
 
 export interface HowToRead {
+  readonly keyring: Keyring;
   /** When it is given, the content is only verified, in no transaction: it may take long, and nobody waits for it. */
   readonly pace: Pace | undefined;
   /** Whether the store works otherwise. @throws when it does not */
@@ -33,7 +36,7 @@ export interface HowToRead {
  */
 export async function readVerified(row: StoredSnapshot, lease: Lease, how: HowToRead): Promise<Verified> {
   const { connection, session } = lease;
-  const isSmall = row.bytes <= CHUNK_BYTES;
+  const isSmall = storedBytesOf(row) <= CHUNK_BYTES;
   const isHeld = !isSmall && how.pace === undefined;
   const end = async (): Promise<void> => {
     if (isHeld) await rollBack(connection);
@@ -48,7 +51,7 @@ export async function readVerified(row: StoredSnapshot, lease: Lease, how: HowTo
     const problem =
       reader === null
         ? 'its row is missing in the table'
-        : await reader.problem(how.pace, (piece) => (isSmall ? pieces.push(piece) : 0));
+        : await reader.problem({ ...how, keep: (piece) => (isSmall ? pieces.push(piece) : 0) });
     if (problem !== null || reader === null) {
       if (isHeld) await rollBack(connection);
       return { kind: 'bad', row, problem: problem ?? '' };
@@ -56,10 +59,11 @@ export async function readVerified(row: StoredSnapshot, lease: Lease, how: HowTo
     if (!isHeld) {
       const kept = Buffer.concat(pieces);
       await end();
-      return { kind: 'good', reader: inMemory(row, kept) };
+      return { kind: 'good', reader: inMemory(row, how.keyring, kept) };
     }
-    const blocks = (start: number, stop: number): AsyncIterable<Uint8Array> =>
+    const stored = (start: number, stop: number): AsyncIterable<Uint8Array> =>
       withStoreErrors(reader.blocks(start, stop), lease.store);
+    const blocks: StoredBlocks = (start, stop) => contentBlocks(row, how.keyring, stored, { start, end: stop });
     return { kind: 'good', reader: new PostgresSnapshotReader(row, blocks, end) };
   } catch (error) {
     if (isHeld) await rollBack(connection);
@@ -70,10 +74,11 @@ export async function readVerified(row: StoredSnapshot, lease: Lease, how: HowTo
   }
 }
 
-function inMemory(row: StoredSnapshot, bytes: Buffer): SnapshotReader {
-  async function* blocks(start: number, end: number): AsyncGenerator<Uint8Array> {
+function inMemory(row: StoredSnapshot, keyring: Keyring, bytes: Buffer): SnapshotReader {
+  async function* stored(start: number, end: number): AsyncGenerator<Uint8Array> {
     if (end > start) yield await Promise.resolve(bytes.subarray(start, end));
   }
+  const blocks: StoredBlocks = (start, end) => contentBlocks(row, keyring, stored, { start, end });
   return new PostgresSnapshotReader(row, blocks, () => Promise.resolve());
 }
 

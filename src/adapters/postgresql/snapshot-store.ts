@@ -4,6 +4,8 @@ import { GatewayError } from '../../errors.ts';
 import { isoTime } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { DamagedContent, PutSnapshot, SnapshotReader, SnapshotStore } from '../../ports/snapshot-store.ts';
+import { OutgoingContent } from '../storage/encryption.ts';
+import { NO_KEYS, type Keyring } from '../storage/keyring.ts';
 import { ignore, Lanes } from '../storage/lanes.ts';
 import { setAsideByWithdrawal } from '../storage/snapshot-index.ts';
 import { assertAdmissible, assertStorable, rowOf } from '../storage/snapshot-row.ts';
@@ -49,6 +51,8 @@ export interface PostgresSnapshotStoreOptions {
   readonly onDamage?: (found: { key: SnapshotKey; version: number; reason: string }) => void;
   /** The most keys; 100,000 unless said otherwise. Raising it costs memory, about 1 KiB a version. */
   readonly maxOrigins?: number;
+  /** Encrypts what is stored from now on, and reads what is encrypted; without one nothing is encrypted. */
+  readonly keyring?: Keyring | undefined;
 }
 
 /**
@@ -60,6 +64,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
   readonly kind = 'postgresql';
   readonly #options: PostgresSnapshotStoreOptions;
   readonly #sessions: Sessions;
+  readonly #keyring: Keyring;
   readonly #index = new ReloadedIndex();
   readonly #lanes = new Lanes();
   readonly #commits = new Permits(COMMITS_AT_ONCE);
@@ -71,6 +76,7 @@ export class PostgresSnapshotStore implements SnapshotStore {
 
   private constructor(options: PostgresSnapshotStoreOptions) {
     this.#options = options;
+    this.#keyring = options.keyring ?? NO_KEYS;
     const { connection, applicationName, table, keyColumn, name } = options;
     this.#sessions = new Sessions({ login: { connection, applicationName }, table, keyColumn, name }, (session) =>
       this.#load(session),
@@ -79,10 +85,11 @@ export class PostgresSnapshotStore implements SnapshotStore {
       name,
       log: options.log,
       index: this.#index,
+      keyring: this.#keyring,
       lanes: this.#lanes,
       commits: this.#commits,
       now: () => this.#now(),
-      probe: () => this.probe(),
+      probe: () => this.#probeTables(),
     });
   }
 
@@ -141,7 +148,10 @@ export class PostgresSnapshotStore implements SnapshotStore {
     return this.#use(async () => {
       assertStorable(request);
       this.#assertRoom(request.key);
-      const received = await receive(request, content, signal, () => this.#beginUpload(signal));
+      const received = await receive(request, content, signal, {
+        stored: new OutgoingContent(this.#keyring, request.key),
+        begin: () => this.#beginUpload(signal),
+      });
       try {
         return await this.#lanes.run(keyText(request.key), () => this.#commit(request, received));
       } finally {
@@ -202,6 +212,11 @@ export class PostgresSnapshotStore implements SnapshotStore {
   }
 
   async probe(): Promise<void> {
+    await this.#probeTables();
+    this.#keyring.assertReads(this.rows(), this.#options.name);
+  }
+
+  async #probeTables(): Promise<void> {
     await this.#use((session) =>
       this.#commits.run(() => session.transaction((connection) => probeTables(connection, session.names))),
     );

@@ -21,6 +21,8 @@ export interface TableRow {
   readonly stored_at: string;
   readonly placed_at: string;
   readonly reason: string | null;
+  readonly encryption_key: string | null;
+  readonly stored_bytes: string | null;
   readonly seal: string;
 }
 
@@ -42,16 +44,19 @@ export const ROW_COLUMNS: readonly (keyof TableRow)[] = [
   'stored_at',
   'placed_at',
   'reason',
+  'encryption_key',
+  'stored_bytes',
   'seal',
 ];
 
 export function valuesOf(row: StoredSnapshot): readonly unknown[] {
   const { key, version, bytes, sha256, takenAt, position, labels, withdrawn } = row;
-  const { place, deliveredBy, incarnation, storedAt, placedAt, reason } = row;
+  const { place, deliveredBy, incarnation, storedAt, placedAt, reason, encryption } = row;
   const { dataCenter, workload, origin } = key;
   const description = [version, bytes, sha256, takenAt, position, JSON.stringify(labels), withdrawn];
   const fate = [place, deliveredBy, incarnation, storedAt, placedAt, reason];
-  return [dataCenter, workload, origin, ...description, ...fate, sealOf(row)];
+  const stored = [encryption?.keyId ?? null, encryption?.storedBytes ?? null];
+  return [dataCenter, workload, origin, ...description, ...fate, ...stored, sealOf(row)];
 }
 
 /** SHA-256 of what the row says, in one order of fields: a version that was altered by hand is as bad as a flipped bit. */
@@ -82,6 +87,9 @@ export function parseTableRow(row: TableRow): ParsedRow {
     storedAt: row.stored_at,
     placedAt: row.placed_at,
     reason: row.reason,
+    ...(row.encryption_key === null && row.stored_bytes === null
+      ? {}
+      : { encryption: { keyId: row.encryption_key, storedBytes: Number(row.stored_bytes) } }),
   });
   return parseRow(`{"format":1,"sha256":${JSON.stringify(row.seal)},"value":${value}}`);
 }
@@ -105,6 +113,8 @@ function canonical(row: Loose): string {
     storedAt: row.storedAt,
     placedAt: row.placedAt,
     reason: row.reason,
+    // Of a row without encryption the seal is that of a program that knew of none.
+    ...(row.encryption === undefined ? {} : { encryption: row.encryption }),
   });
 }
 

@@ -28,6 +28,8 @@ const OWN_COLUMNS: readonly string[] = [
   'seal',
   'damaged',
   'damaged_at',
+  'encryption_key',
+  'stored_bytes',
 ];
 
 /** What the three tables are called, as PostgreSQL has the names and, in `sql`, as a statement has them. */

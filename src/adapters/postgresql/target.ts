@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
+import type { Secret } from '../../secret.ts';
 import { ConnectionLost } from './database-error.ts';
 
 /** Where the database is and how to reach it. */
@@ -8,7 +9,8 @@ export interface DatabaseConnection {
   readonly hosts: readonly Host[];
   readonly database: string;
   readonly user: string;
-  readonly password: string | null;
+  /** Opened for the one moment in which the server asks for it. */
+  readonly password: Secret | null;
   /** As libpq means it. */
   readonly sslMode: 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
   /** Paths of PEM files; read at each connection, so that renewed ones need no restart. */

@@ -3,6 +3,7 @@ import type { GatewayError } from '../../errors.ts';
 import type { Log } from '../../ports/log.ts';
 import type { SnapshotReader } from '../../ports/snapshot-store.ts';
 import { damaged, notThere } from '../storage/damaged.ts';
+import type { Keyring } from '../storage/keyring.ts';
 import type { Lanes } from '../storage/lanes.ts';
 import type { Pace } from './content-reader.ts';
 import { readVerified, type Lease, type Verified } from './content.ts';
@@ -23,6 +24,7 @@ export interface ReaderParts {
   readonly name: string;
   readonly log: Log;
   readonly index: ReloadedIndex;
+  readonly keyring: Keyring;
   readonly lanes: Lanes;
   /** For the one write that a reader may have to do. */
   readonly commits: Permits;
@@ -41,7 +43,7 @@ export class VersionReader {
     this.#parts = parts;
   }
 
-  /** @throws GatewayError `not-found`, `snapshot-damaged`, `store-unavailable`, `busy`; DatabaseError, ConnectionLost */
+  /** @throws GatewayError `not-found`, `snapshot-damaged`, `encryption-key-missing`, `store-unavailable`, `busy`; DatabaseError, ConnectionLost */
   async open(session: Session, key: SnapshotKey, version: number, pace: Pace | undefined): Promise<SnapshotReader> {
     const giveBack = await this.#permits.take({ ms: READER_WAIT_MS });
     let lease: Lease | null = null;
@@ -71,7 +73,8 @@ export class VersionReader {
     const row = this.#parts.index.find(key, version);
     if (row === undefined) throw notThere(key, version);
     if (row.place === 'lost') throw damaged(row, 'it was lost before');
-    return readVerified(row, lease, { pace, probe: this.#parts.probe });
+    const { keyring, probe } = this.#parts;
+    return readVerified(row, lease, { keyring, pace, probe });
   }
 
   /**

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** The number of the form in which documents are written; raised when an older program could not read them. */
+/** The number of the form in which documents are written; raised for one that an older program must leave alone. */
 const FORMAT = 1;
+/** The newest form that is known: a row whose bytes are encrypted, which an older program would take for damaged. */
+export const ENCRYPTED_FORMAT = 2;
 
 export type Unsealed =
   | { readonly kind: 'value'; readonly value: unknown }
@@ -17,9 +19,9 @@ function digestOf(text: string): string {
  * A JSON document with a digest of its value: a flipped bit in a version or a position is as bad as one in the bytes,
  * and JSON alone would not notice it.
  */
-export function seal(value: unknown): string {
+export function seal(value: unknown, format = FORMAT): string {
   const text = JSON.stringify(value);
-  return `{"format":${FORMAT},"sha256":"${digestOf(text)}","value":${text}}\n`;
+  return `{"format":${format},"sha256":"${digestOf(text)}","value":${text}}\n`;
 }
 
 /** Takes untrusted text; what it says is believed only when the digest matches. */
@@ -34,7 +36,7 @@ export function unseal(text: string): Unsealed {
     return { kind: 'damaged', problem: 'it has not the form of a document' };
   }
   const { format } = document;
-  if (typeof format === 'number' && format > FORMAT) return { kind: 'newer', format };
+  if (typeof format === 'number' && format > ENCRYPTED_FORMAT) return { kind: 'newer', format };
   // Parsing and printing again gives the same text: keys keep their order, and numbers and strings have one form.
   if (!('sha256' in document) || document.sha256 !== digestOf(JSON.stringify(document.value))) {
     return { kind: 'damaged', problem: 'it does not match its digest' };

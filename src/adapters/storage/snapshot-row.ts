@@ -1,10 +1,10 @@
 import * as v from 'valibot';
-import type { StoredSnapshot } from '../../core/snapshot.ts';
+import type { StoredEncryption, StoredSnapshot } from '../../core/snapshot.ts';
 import type { PutSnapshot } from '../../ports/snapshot-store.ts';
 import { GatewayError } from '../../errors.ts';
 import { dataCenterName, originProblem, positiveNumber } from '../../wire/names.ts';
 import type { Content } from './content.ts';
-import { seal, unseal } from './sealed-document.ts';
+import { ENCRYPTED_FORMAT, seal, unseal } from './sealed-document.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 
@@ -32,6 +32,7 @@ const rowSchema = v.object({
   // Rows of version 0.1 do not have the two.
   placedAt: v.optional(v.string()),
   reason: v.optional(v.nullable(v.string()), null),
+  encryption: v.exactOptional(v.object({ keyId: v.pipe(v.string(), v.regex(/^[0-9a-f]{8}$/)), storedBytes: count })),
 });
 
 export type ParsedRow =
@@ -40,7 +41,8 @@ export type ParsedRow =
   | { readonly kind: 'newer'; readonly problem: string };
 
 export function printRow(row: StoredSnapshot): string {
-  return seal(row);
+  // Without encryption as ever: a document that an older program reads, too.
+  return row.encryption === undefined ? seal(row) : seal(row, ENCRYPTED_FORMAT);
 }
 
 /** Takes untrusted text. */
@@ -60,7 +62,7 @@ export function parseRow(text: string): ParsedRow {
 /** The row of a new version. */
 export function rowOf(
   request: PutSnapshot,
-  content: Content,
+  content: Content & { readonly encryption?: StoredEncryption | null },
   numbers: { readonly version: number; readonly storedAt: string },
 ): StoredSnapshot {
   return {
@@ -78,6 +80,7 @@ export function rowOf(
     storedAt: numbers.storedAt,
     placedAt: numbers.storedAt,
     reason: null,
+    ...(content.encryption == null ? {} : { encryption: content.encryption }),
   };
 }
 

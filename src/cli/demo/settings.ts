@@ -8,6 +8,8 @@ export interface Site {
   readonly peerPort: number;
   readonly localPort: number;
   readonly stateDirectory: string;
+  /** The key that both have, with which each proves to the other who it is. */
+  readonly keyFile: string;
 }
 
 /** The configuration of one of the two, as an operator would write it. */
@@ -17,8 +19,11 @@ export function configText(site: Site, other: Site): string {
 localDataCenterName=${site.name}
 applicationName=order-books
 stateDirectory=${site.stateDirectory}
+crossDCHttpHost=127.0.0.1
 crossDCHttpPort=${site.peerPort}
 localApiPort=${site.localPort}
+peerAuth=key
+peerSharedKeyFile=${site.keyFile}
 remoteDataCenterName=${other.name}
 remoteDataCenterApplicationMachineNames=127.0.0.1:${other.peerPort}
 heartbeatExchangeInterval=${HEARTBEAT_MS / 1000}

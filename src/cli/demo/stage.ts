@@ -45,8 +45,13 @@ export async function startGateways(of: {
   }
 }
 
+/** The key of both, which is made before they are started. */
+export function keyFileIn(folder: string): string {
+  return join(folder, 'peer.keys');
+}
+
 function siteOf(name: string, folder: string, [peerPort, localPort]: readonly [number, number]): Site {
-  return { name, peerPort, localPort, stateDirectory: join(folder, name) };
+  return { name, peerPort, localPort, stateDirectory: join(folder, name), keyFile: keyFileIn(folder) };
 }
 
 async function lostPort(dataCenters: readonly DataCenter[]): Promise<boolean> {

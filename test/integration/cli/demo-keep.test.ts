@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StatusView } from '../../../src/ports/gateway-api.ts';
 import { httpCall } from '../../support/http-call.ts';
+import { secretsOfConfigFile } from '../../support/known-secrets.ts';
+import { toldSecrets } from '../../support/told-secrets.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 
@@ -39,6 +41,23 @@ describe('crossdc demo --keep', function () {
       expect(status.peers.map(({ state }) => state)).to.deep.equal(['up']);
       expect((await httpCall(url, {})).status).to.equal(302);
     }
+    const [, where = ''] = /two data centres in (.*)/.exec(out) ?? [];
+    const [, port = ''] = /^crossDCHttpPort=(\d+)$/m.exec(await readFile(join(where, 'dc1.conf'), 'utf8')) ?? [];
+    const stranger = await httpCall(`http://127.0.0.1:${port}/peer/v1/snapshots`, {});
+    expect([stranger.status, (stranger.json() as { type: string }).type]).to.deep.equal([
+      401,
+      'urn:crossdc:problem:token-missing',
+    ]);
+    expect((await stat(join(where, 'peer.keys'))).mode & 0o777).to.equal(0o600);
+    const secrets = ['dc1', 'dc2'].flatMap((name) => secretsOfConfigFile(join(where, `${name}.conf`)));
+    expect(secrets).not.to.deep.equal([]);
+    toldSecrets.register(secrets);
+    const written = (await readdir(where)).filter((name) => name !== 'peer.keys');
+    for (const name of written) toldSecrets.hearFolder(`the demo's ${name}`, join(where, name));
+    for (const name of written.filter((each) => each.endsWith('.log')))
+      toldSecrets.hear(`the demo's ${name}`, await readFile(join(where, name), 'utf8'));
+    toldSecrets.hear('what the demo prints', out);
+    toldSecrets.settle();
     child.kill('SIGINT');
     expect(await ended).to.deep.equal([0, null]);
     expect((await readdir(folder)).filter((name) => name.startsWith('crossdc-'))).to.deep.equal([]);

@@ -51,6 +51,7 @@ describe('crossdc demo', function () {
     const [status] = await ended;
     expect({ status, err: output.err }, output.out).to.deep.equal({ status: 0, err: '' });
     const steps = [
+      'a new key for both',
       'both see each other up',
       'killed with SIGKILL',
       'dc1 is down: 4 heartbeats missed',

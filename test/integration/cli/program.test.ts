@@ -15,6 +15,7 @@ describe('the program', () => {
       'deliver',
       'return',
       'shutdown',
+      'keys',
       'demo',
       'CROSSDC_URL',
     ]) {
@@ -39,12 +40,19 @@ describe('the program', () => {
     'snapshots put',
     'snapshots delete',
     'snapshots request',
+    'keys',
+    'keys generate',
+    'keys rotate',
+    'keys ca',
+    'keys ca init',
+    'keys ca issue',
+    'keys inspect',
   ]) {
     it(`has help for ${command}, whatever else stands on the line`, async () => {
       const { status, out, err } = await crossdc([...command.split(' '), '--help']);
       expect({ status, err }).to.deep.equal({ status: 0, err: '' });
       expect(out).to.match(new RegExp(`^crossdc ${command}`));
-      if (command !== 'snapshots')
+      if (!['snapshots', 'keys', 'keys ca'].includes(command))
         expect((await crossdc([...command.split(' '), '--nonsense', '-h'])).out).to.equal(out);
     });
   }
@@ -67,6 +75,16 @@ describe('the program', () => {
     [['help', 'evnts'], 'unknown command "evnts"; did you mean "events"? (crossdc --help)'],
     [['a\u001b[2Jb'], 'unknown command "a\\u{1b}[2Jb" (crossdc --help)'],
     [['snapshots'], 'snapshots needs one of list, get, put, delete, request (crossdc snapshots --help)'],
+    [['keys'], 'keys needs one of generate, rotate, ca, inspect (crossdc keys --help)'],
+    [['keys', 'ca', 'isue'], 'unknown command "keys ca isue"; did you mean "issue"? (crossdc keys ca --help)'],
+    [['keys', 'inspect'], 'keys inspect needs FILE (crossdc keys inspect --help)'],
+    [['keys', 'rotate', 'f'], 'keys rotate needs --step add, use or drop (crossdc keys rotate --help)'],
+    [['keys', 'generate', 'dc1'], 'keys generate does not take "dc1" without --ed25519 (crossdc keys generate --help)'],
+    [
+      ['keys', 'ca', 'issue', '../dc1'],
+      '"../dc1" is no name of a data centre: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit',
+    ],
+    [['keys', 'ca', 'init', '--days', '0'], '--days takes a whole number from 1 to 36500, not "0"'],
     [['snapshots', 'lst'], 'unknown command "snapshots lst"; did you mean "list"? (crossdc snapshots --help)'],
     [['snapshots', 'constructor'], 'unknown command "snapshots constructor" (crossdc snapshots --help)'],
     [['status', 'dc2'], 'status does not take "dc2" (crossdc status --help)'],
@@ -74,7 +92,10 @@ describe('the program', () => {
       ['status', '--token', 'x'],
       'status: unknown option --token; did you mean "--token-file"? (crossdc status --help)',
     ],
-    [['status', '--url', '127.0.0.1:1'], '--url: "127.0.0.1:1" is no URL of the form http://127.0.0.1:25090'],
+    [
+      ['status', '--url', '127.0.0.1:1'],
+      '--url: "127.0.0.1:1" is no URL of the form http://127.0.0.1:25090 or unix:PATH',
+    ],
     [
       ['status', '--url', 'http://me:secret@x'],
       '--url: give the token by CROSSDC_TOKEN or --token-file, not in the URL',

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { LocalApi } from '../../../src/cli/local-api.ts';
 import { CliError } from '../../../src/cli/exit-status.ts';
 import { GatewayError } from '../../../src/errors.ts';
@@ -91,6 +92,20 @@ describe('an operator command and its gateway', () => {
     });
   });
 
+  it('says what else to do where it may not do what it asked for', async () => {
+    const io = memoryIo({ CROSSDC_TOKEN: 'the-one-of-the-dashboard' });
+    gateway.on(STATUS, problem(new GatewayError('read-only-token', 'It may only read.')));
+    expect((await crossdc(['status', '--url', gateway.url], io)).err).to.equal(
+      'crossdc: The token may only read: It may only read. Give the one of localApiToken, not that of CROSSDC_TOKEN.\n',
+    );
+    gateway.on(STATUS, problem(new GatewayError('forbidden-host', 'That is not our Host.', { field: 'host' })));
+    const { status, err } = await crossdc(['status', '--url', gateway.url]);
+    expect(status).to.equal(1);
+    expect(err).to.contain(
+      `answers only under its own address and port, and was asked as ${new URL(gateway.url).host}.`,
+    );
+  });
+
   it('says how to give the token when one is wanted', async () => {
     gateway.on(STATUS, problem(new GatewayError('unauthorized', 'No token came.')));
     const { status, err } = await crossdc(['status', '--url', gateway.url]);
@@ -146,6 +161,53 @@ describe('an operator command and its gateway', () => {
   });
 });
 
+describe('an operator command and a gateway on a Unix socket', () => {
+  let folder: string;
+  let socket: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'crossdc cli %20-'));
+    socket = join(folder, 'api.sock');
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it('finds it by unix:PATH, the path taken as it is', async () => {
+    const asked: (string | undefined)[] = [];
+    const server = createHttpServer((request, response) => {
+      asked.push(`${request.method ?? ''} ${request.url ?? ''} ${request.headers.host ?? ''}`);
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(statusView()));
+    });
+    server.listen(socket);
+    await once(server, 'listening');
+    for (const url of [`unix:${socket}`, `unix://${socket}`, `UNIX:${relative(process.cwd(), socket)}`]) {
+      expect((await crossdc(['status', '--url', url])).status, url).to.equal(0);
+      expect((await crossdc(['status'], memoryIo({ CROSSDC_URL: url }))).status, url).to.equal(0);
+    }
+    server.close();
+    expect(new Set(asked)).to.deep.equal(new Set(['GET /v1/status localhost']));
+    expect(asked).to.have.length(6);
+  });
+
+  it('says which socket nobody answers at, and why', async () => {
+    const said = async (): Promise<string> => {
+      const { status, err } = await crossdc(['status', '--url', `unix:${socket}`]);
+      expect(status).to.equal(69);
+      return err;
+    };
+    expect(await said()).to.contain(`no gateway answers at unix:${socket} (--url): there is no such socket. Is it`);
+    await writeFile(socket, '');
+    expect(await said()).to.contain('connection refused');
+  });
+
+  it('refuses what cannot be the path of a socket', async () => {
+    for (const url of ['unix:', `unix:/${'x'.repeat(107)}`]) {
+      const { status, err } = await crossdc(['status', '--url', url]);
+      expect(status).to.equal(2);
+      expect(err).to.contain('--url: unix: needs the path of a socket, of at most 107 bytes');
+    }
+  });
+});
+
 describe('the token', () => {
   let gateway: ScriptedGateway;
   let folder: string;
@@ -173,9 +235,27 @@ describe('the token', () => {
     ]);
   });
 
+  it('is warned of when its file is open to every user, and used all the same', async () => {
+    const file = join(folder, 'token');
+    await writeFile(file, 'from-file\n');
+    for (const [mode, warning] of [
+      [
+        0o604,
+        `crossdc: warning: --token-file ${file} holds a token and is open to every user of this machine (mode 0604): chmod 600 it\n`,
+      ],
+      [0o640, ''],
+      [0o600, ''],
+    ] as const) {
+      await chmod(file, mode);
+      const { status, err } = await crossdc(['status', '--url', gateway.url, '--token-file', file]);
+      expect({ status, err }).to.deep.equal({ status: 0, err: warning });
+    }
+    expect(gateway.seen.map(({ headers }) => headers.authorization)).to.deep.equal(Array(3).fill('Bearer from-file'));
+  });
+
   it('is refused without being shown when it cannot stand in a header, is empty or cannot be read', async () => {
     const file = join(folder, 'token');
-    await writeFile(file, '');
+    await writeFile(file, '', { mode: 0o600 });
     for (const [argv, env] of [
       [[], { CROSSDC_TOKEN: 'hush hush' }],
       [['--token-file', file], {}],

@@ -6,12 +6,14 @@ import {
 } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import type { LocalApiLimits } from '../../../src/adapters/local-api/limits.ts';
 import { LocalApiServer } from '../../../src/adapters/local-api/server.ts';
 import { SystemClock } from '../../../src/adapters/system/clock.ts';
 import { MIB } from '../../../src/units.ts';
 import { FakeGatewayApi } from '../../support/fake-gateway-api.ts';
 import { assertMatchesOpenApi, openapi } from '../../support/openapi.ts';
+import { toldSecrets } from '../../support/told-secrets.ts';
 
 export interface Reply {
   readonly status: number;
@@ -33,12 +35,22 @@ export interface LoggedLine {
   readonly sentence: string;
 }
 
+interface HarnessOptions {
+  readonly token?: string;
+  readonly readToken?: string;
+  readonly limits?: Partial<LocalApiLimits>;
+  readonly host?: string;
+  readonly socket?: string;
+}
+
 /** A local API on a free port over a gateway in memory. */
 export class Harness {
   readonly api = new FakeGatewayApi();
   readonly lines: LoggedLine[] = [];
   readonly server: LocalApiServer;
+  /** 0 on a socket. */
   port = 0;
+  readonly #socket: string | undefined;
   #onLine: () => void = () => undefined;
 
   readonly #note =
@@ -48,13 +60,19 @@ export class Harness {
       this.#onLine();
     };
 
-  constructor(options: { token?: string; limits?: Partial<LocalApiLimits>; host?: string } = {}) {
-    const { token } = options;
+  constructor(options: HarnessOptions = {}) {
+    const { token, readToken, socket } = options;
+    this.#socket = socket;
+    for (const value of [token, readToken]) {
+      if (value !== undefined) toldSecrets.register([{ kind: 'a token of the local API', value }]);
+    }
     this.server = new LocalApiServer({
       host: options.host ?? '127.0.0.1',
       port: 0,
       api: this.api,
+      ...(socket === undefined ? {} : { socket }),
       token: token === undefined ? null : { reveal: () => token },
+      ...(readToken === undefined ? {} : { readToken: { reveal: () => readToken } }),
       metrics: () => Promise.resolve('# HELP crossdc_peer_up Up.\n'),
       limits: { snapshotMaxBytes: 4 * MIB, ...options.limits },
       clock: new SystemClock(),
@@ -69,12 +87,15 @@ export class Harness {
   }
 
   async start(): Promise<this> {
-    this.port = (await this.server.listen()).port;
+    const place = await this.server.listen();
+    if ('port' in place) this.port = place.port;
     return this;
   }
 
   async stop(): Promise<void> {
     await this.server.close(0);
+    toldSecrets.hear('the log of the local API', inspect(this.lines, { depth: 8 }));
+    toldSecrets.settle();
   }
 
   /** The first line of the log, now or when it is written. */
@@ -89,12 +110,15 @@ export class Harness {
 
   /** Asks on a connection of its own, path and headers as they are given, and reads the whole answer. */
   async ask(method: string, path: string, { headers = {}, body }: Ask = {}): Promise<Reply> {
-    const request = httpRequest({ host: '127.0.0.1', port: this.port, method, path, headers, agent: false });
+    const place = this.#socket === undefined ? { host: '127.0.0.1', port: this.port } : { socketPath: this.#socket };
+    const request = httpRequest({ ...place, method, path, headers, agent: false });
     request.end(body);
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     // An answer may come, and its connection be closed, while a refused body is still being sent.
     request.on('error', () => undefined);
-    return readReply(response);
+    const reply = await readReply(response);
+    toldSecrets.hear(`the answer to ${method} ${path}`, JSON.stringify(reply.headers) + reply.text);
+    return reply;
   }
 
   /** As `ask`, and holds the answer against docs/openapi.json. */

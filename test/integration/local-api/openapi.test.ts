@@ -67,6 +67,13 @@ const BODIES: { readonly [Type in EventType]: Extract<EventBody, { type: Type }>
   },
   'failover-command-gave-up': { type: 'failover-command-gave-up', dataCenter: 'dc2', attempts: 3 },
   'store-error': { type: 'store-error', store: 'held', reason: 'full' },
+  'certificate-expiring': {
+    type: 'certificate-expiring',
+    certificate: 'own',
+    subject: 'dc1',
+    expiresAt: '2026-12-01T00:00:00.000Z',
+    daysLeft: 8,
+  },
   'store-recovered': { type: 'store-recovered', store: 'held', afterSeconds: 1.5 },
   'log-truncated': { type: 'log-truncated', oldestId: 5 },
   shutdown: { type: 'shutdown', orderly: false },

@@ -3,6 +3,20 @@ import { NOT_BUILT } from '../../../src/adapters/local-api/not-built.ts';
 import { assertProblem } from '../../support/openapi.ts';
 import { Harness, problemOf } from './harness.ts';
 
+/** What every answer says, whatever it answers. */
+function assertBrowserSafe(headers: Readonly<Record<string, unknown>>): void {
+  expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).to.deep.equal([]);
+  expect(headers).to.include({
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-resource-policy': 'same-origin',
+    'content-security-policy': "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  });
+  expect(headers).not.to.have.any.keys('x-powered-by', 'etag');
+}
+
 describe('local API: what it refuses of every caller', () => {
   let api: Harness;
   beforeEach(async () => (api = await new Harness({ limits: { lingerMs: 500 } }).start()));
@@ -88,11 +102,42 @@ describe('local API: what it refuses of every caller', () => {
   });
 
   it('sends no header that lets a web page of another origin in', async () => {
-    const reply = await api.ask('GET', '/v1/status', { headers: { origin: 'http://evil.example' } });
-    expect(reply.status).to.equal(200);
-    expect(Object.keys(reply.headers).filter((name) => name.startsWith('access-control'))).to.deep.equal([]);
-    expect(reply.headers).to.include({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
-    expect(reply.headers).not.to.have.any.keys('x-powered-by', 'etag');
+    const preflight = { origin: 'http://evil.example', 'access-control-request-method': 'PUT' };
+    for (const [method, path, headers, status] of [
+      ['GET', '/v1/status', {}, 200],
+      ['GET', '/', {}, 302],
+      ['GET', '/nowhere', {}, 404],
+      ['POST', '/v1/status', {}, 405],
+      ['GET', '/v1/status', { origin: 'http://evil.example' }, 403],
+      ['OPTIONS', '/v1/snapshots/orders', preflight, 403],
+    ] as const) {
+      const reply = await api.ask(method, path, { headers });
+      expect(reply.status, `${method} ${path}`).to.equal(status);
+      assertBrowserSafe(reply.headers);
+    }
+  });
+
+  it('says to a browser how little it may do, also where a request is malformed', async () => {
+    const text = await api.raw('GET /v1/status HTTP/9\r\n\r\n');
+    const lines = text.split('\r\n\r\n')[0]!.split('\r\n').slice(1);
+    assertBrowserSafe(Object.fromEntries(lines.map((line) => line.split(': ') as [string, string])));
+  });
+
+  it('takes no target that names a host, and no two Hosts, whichever of them is ours', async () => {
+    const own = `127.0.0.1:${String(api.port)}`;
+    for (const [target, hosts] of [
+      [`http://evil.example/v1/status`, [own]],
+      [`http://${own}/v1/status`, [own]],
+      ['*', [own]],
+      ['/v1/status', [own, 'evil.example']],
+      ['/v1/status', ['evil.example', own]],
+      ['/v1/status', [own, own]],
+    ] as const) {
+      const lines = hosts.map((host) => `Host: ${host}\r\n`).join('');
+      const text = await api.raw(`GET ${target} HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`);
+      expect(text, `${target} ${hosts.join(' ')}`).to.match(/^HTTP\/1\.1 400 [^]*urn:crossdc:problem:bad-request/);
+    }
+    expect(api.api.calls).to.deep.equal([]);
   });
 });
 

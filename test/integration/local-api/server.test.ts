@@ -11,6 +11,7 @@ describe('local API: its listener', () => {
   it('says where it listens, and that a port is taken', async () => {
     const first = new Harness();
     const address = await first.server.listen();
+    if (!('port' in address)) throw new Error('it listens on a socket');
     expect(address.host).to.equal('127.0.0.1');
     expect(address.port).to.be.above(0);
     const metrics = new MetricsServer({

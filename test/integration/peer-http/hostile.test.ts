@@ -2,7 +2,18 @@ import { expect } from 'chai';
 import { connect } from 'node:net';
 import { envelopeHeaders } from '../../../src/wire/snapshot-headers.ts';
 import { KIB, MIB } from '../../../src/units.ts';
-import { ANSWER, FakeInbox, MESSAGE, NEVER, Opened, closedOf, envelope, exchangeRaw, randomBytes } from './support.ts';
+import {
+  ANSWER,
+  FakeInbox,
+  MESSAGE,
+  NEVER,
+  Opened,
+  closedOf,
+  envelope,
+  exchangeRaw,
+  randomBytes,
+  to,
+} from './support.ts';
 
 const BODY = JSON.stringify(MESSAGE);
 
@@ -33,7 +44,7 @@ describe('the peer listener, against hostile and broken clients', () => {
   const opened = new Opened();
   afterEach(() => opened.closeAll());
 
-  const refused: [string, string, { status: number; code: string; field?: string }][] = [
+  const refused: [string, string, { status: number; code: string; reason?: string; field?: string }][] = [
     ['another path', request('GET /', {}), { status: 404, code: 'not-found' }],
     ['the path of the local API', request('GET /v1/status', {}), { status: 404, code: 'not-found' }],
     ['an absolute target', request('POST http://x/peer/v1/messages', {}), { status: 404, code: 'not-found' }],
@@ -167,7 +178,7 @@ describe('the peer listener, against hostile and broken clients', () => {
     [
       'a TLS handshake',
       '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003',
-      { status: 400, code: 'bad-request' },
+      { status: 400, code: 'bad-request', reason: 'tls-unexpected' },
     ],
     ['a header with a NUL', 'GET / HTTP/1.1\r\nx: a\0b\r\n\r\n', { status: 400, code: 'bad-request' }],
     [
@@ -196,9 +207,10 @@ describe('the peer listener, against hostile and broken clients', () => {
       const inbox = new FakeInbox();
       const { port } = await opened.listener(inbox, { limits: { lingerMs: 50 } });
       const { status, type, code, field } = parts(await exchangeRaw(port, Buffer.from(bytes, 'latin1')));
-      expect({ status, code, field }).to.deep.equal({ field: undefined, ...expected });
+      const { reason = expected.code, ...answer } = expected;
+      expect({ status, code, field }).to.deep.equal({ field: undefined, ...answer });
       expect(type).to.equal('application/problem+json');
-      expect(inbox.rejections.map((rejection) => rejection.reason)).to.deep.equal([expected.code]);
+      expect(inbox.rejections.map((rejection) => rejection.reason)).to.deep.equal([reason]);
       expect(inbox.messages).to.be.empty;
       expect(inbox.snapshots).to.be.empty;
     });
@@ -290,7 +302,7 @@ describe('the peer listener, against hostile and broken clients', () => {
       };
       const { port, machine } = await opened.listener(new FakeInbox(), { limits });
       await exchangeRaw(port, bytes);
-      expect(await opened.transport().sendMessage(machine, MESSAGE, NEVER)).to.have.property('kind', 'answered');
+      expect(await opened.transport().sendMessage(to(machine), MESSAGE, NEVER)).to.have.property('kind', 'answered');
     });
   }
 
@@ -394,7 +406,7 @@ describe('the peer listener, against hostile and broken clients', () => {
       await exchangeRaw(port, bytes, false);
     };
     for (let round = 0; round < 30; round += 1) await Promise.all(Array.from({ length: 10 }, fuzz));
-    const outcome = await opened.transport().sendMessage(machine, MESSAGE, NEVER);
+    const outcome = await opened.transport().sendMessage(to(machine), MESSAGE, NEVER);
     expect(outcome, `seed ${String(seed)}`).to.deep.include({ kind: 'answered', answer: ANSWER });
     expect(
       lines.filter((line) => line.level === 'error'),

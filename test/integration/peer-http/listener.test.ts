@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { connect } from 'node:net';
 import { ListenError } from '../../../src/adapters/peer-http/listen-problem.ts';
-import { ANSWER, FakeInbox, MESSAGE, NEVER, Opened, closedOf, Source, envelope, randomBytes } from './support.ts';
+import { ANSWER, FakeInbox, MESSAGE, NEVER, Opened, closedOf, Source, envelope, randomBytes, to } from './support.ts';
 
 /** A promise and what resolves it. */
 function signalled(): { promise: Promise<void>; resolve: () => void } {
@@ -39,10 +39,10 @@ describe('the peer listener, opened and closed', () => {
       return ANSWER;
     };
     const { machine, listener } = await opened.listener(inbox);
-    const outcome = opened.transport().sendMessage(machine, MESSAGE, NEVER);
+    const outcome = opened.transport().sendMessage(to(machine), MESSAGE, NEVER);
     await begun.promise;
     const closed = listener.close(10_000);
-    expect(await opened.transport().sendMessage(machine, MESSAGE, NEVER)).to.deep.include({
+    expect(await opened.transport().sendMessage(to(machine), MESSAGE, NEVER)).to.deep.include({
       kind: 'failed',
       reason: 'unreachable',
     });
@@ -62,7 +62,7 @@ describe('the peer listener, opened and closed', () => {
     };
     const { machine, listener } = await opened.listener(inbox);
     const content = randomBytes(10);
-    const outcome = opened.transport().sendSnapshot(machine, envelope(content), new Source(content), NEVER);
+    const outcome = opened.transport().sendSnapshot(to(machine), envelope(content), new Source(content), NEVER);
     await begun.promise;
     await listener.close(30);
     expect(await outcome).to.deep.include({ kind: 'failed', reason: 'interrupted' });
@@ -74,7 +74,7 @@ describe('the peer listener, opened and closed', () => {
     const silent = connect(port, '127.0.0.1');
     silent.on('error', () => undefined);
     const cut = closedOf(silent);
-    await opened.transport().sendMessage(machine, MESSAGE, NEVER);
+    await opened.transport().sendMessage(to(machine), MESSAGE, NEVER);
     await Promise.all([listener.close(60_000), listener.close(60_000)]);
     silent.resume();
     await cut;
@@ -95,7 +95,7 @@ describe('the peer listener, opened and closed', () => {
     const content = randomBytes(10);
     const outcome = opened
       .transport()
-      .sendSnapshot(machine, envelope(content), new Source(content), controller.signal)
+      .sendSnapshot(to(machine), envelope(content), new Source(content), controller.signal)
       .catch(() => 'aborted');
     await begun.promise;
     controller.abort();

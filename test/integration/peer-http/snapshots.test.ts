@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { GatewayError, type ErrorCode } from '../../../src/errors.ts';
 import { KIB, MIB } from '../../../src/units.ts';
 import { Relay } from '../../support/relay.ts';
-import { FakeInbox, NEVER, Opened, Source, envelope, httpAnswer, problem, randomBytes } from './support.ts';
+import { FakeInbox, NEVER, Opened, Source, envelope, httpAnswer, problem, randomBytes, to } from './support.ts';
 
 describe('snapshots of the peer protocol', () => {
   const opened = new Opened();
@@ -14,7 +14,7 @@ describe('snapshots of the peer protocol', () => {
     const content = randomBytes(5 * MIB + 17);
     const sent = envelope(content);
     const source = new Source(content);
-    expect(await opened.transport().sendSnapshot(machine, sent, source, NEVER)).to.deep.equal({ kind: 'stored' });
+    expect(await opened.transport().sendSnapshot(to(machine), sent, source, NEVER)).to.deep.equal({ kind: 'stored' });
     expect(inbox.snapshots).to.have.length(1);
     expect(inbox.snapshots[0]).to.deep.include({
       envelope: sent,
@@ -30,7 +30,7 @@ describe('snapshots of the peer protocol', () => {
     const transport = opened.transport();
     const sent = envelope(new Uint8Array(0));
     for (let i = 0; i < 2; i += 1) {
-      expect(await transport.sendSnapshot(machine, sent, new Source(new Uint8Array(0)), NEVER)).to.deep.equal({
+      expect(await transport.sendSnapshot(to(machine), sent, new Source(new Uint8Array(0)), NEVER)).to.deep.equal({
         kind: 'stored',
       });
     }
@@ -43,7 +43,7 @@ describe('snapshots of the peer protocol', () => {
       const { machine } = await opened.listener(inbox);
       const content = randomBytes(10);
       expect(
-        await opened.transport().sendSnapshot(machine, envelope(content, origin), new Source(content), NEVER),
+        await opened.transport().sendSnapshot(to(machine), envelope(content, origin), new Source(content), NEVER),
       ).to.deep.equal({ kind: 'stored' });
       expect(inbox.snapshots[0]!.envelope.origin).to.equal(origin);
     });
@@ -57,7 +57,7 @@ describe('snapshots of the peer protocol', () => {
     const labels = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [String(i).padStart(64, 'l'), text]));
     const plain = envelope(content, 'ö'.repeat(100));
     const sent = { ...plain, description: { ...plain.description, position: text, labels } };
-    expect(await opened.transport().sendSnapshot(machine, sent, new Source(content), NEVER)).to.deep.equal({
+    expect(await opened.transport().sendSnapshot(to(machine), sent, new Source(content), NEVER)).to.deep.equal({
       kind: 'stored',
     });
     expect(inbox.snapshots[0]!.envelope).to.deep.equal(sent);
@@ -86,7 +86,7 @@ describe('snapshots of the peer protocol', () => {
         const { machine } = await opened.listener(inbox);
         const content = randomBytes(size);
         const source = new Source(content);
-        const outcome = await opened.transport().sendSnapshot(machine, envelope(content), source, NEVER);
+        const outcome = await opened.transport().sendSnapshot(to(machine), envelope(content), source, NEVER);
         expect(outcome).to.deep.include(expected);
         expect(source.isClosed).to.equal(true);
         if (size > MIB) expect(source.givenBytes).to.be.lessThan(size);
@@ -101,7 +101,7 @@ describe('snapshots of the peer protocol', () => {
     const { machine } = await opened.listener(inbox);
     const content = randomBytes(64 * MIB);
     const source = new Source(content);
-    const outcome = await opened.transport().sendSnapshot(machine, envelope(content), source, NEVER);
+    const outcome = await opened.transport().sendSnapshot(to(machine), envelope(content), source, NEVER);
     expect(outcome).to.deep.include({ kind: 'failed', reason: 'store-full' });
     expect(source).to.include({ isClosed: true });
     expect(source.givenBytes).to.be.within(8 * MIB, 48 * MIB);
@@ -115,7 +115,9 @@ describe('snapshots of the peer protocol', () => {
     await relay.listen();
     relay.delay(15, 10);
     const content = randomBytes(64 * MIB);
-    const outcome = await opened.transport().sendSnapshot(relay.machine, envelope(content), new Source(content), NEVER);
+    const outcome = await opened
+      .transport()
+      .sendSnapshot(to(relay.machine), envelope(content), new Source(content), NEVER);
     expect(outcome).to.deep.equal({ kind: 'not-newer', has: 99, isConflict: false });
   });
 
@@ -126,7 +128,7 @@ describe('snapshots of the peer protocol', () => {
     for (const size of [500 * KIB, 64 * MIB]) {
       const content = randomBytes(size);
       const source = new Source(content);
-      expect(await opened.transport().sendSnapshot(machine, envelope(content), source, NEVER)).to.deep.equal({
+      expect(await opened.transport().sendSnapshot(to(machine), envelope(content), source, NEVER)).to.deep.equal({
         kind: 'stored',
       });
       expect(source.isClosed).to.equal(true);
@@ -137,7 +139,7 @@ describe('snapshots of the peer protocol', () => {
     const inbox = new FakeInbox();
     const { machine } = await opened.listener(inbox, { maxBytes: 1000 });
     const content = randomBytes(1001);
-    const outcome = await opened.transport().sendSnapshot(machine, envelope(content), new Source(content), NEVER);
+    const outcome = await opened.transport().sendSnapshot(to(machine), envelope(content), new Source(content), NEVER);
     expect(outcome).to.deep.include({ kind: 'failed', reason: 'too-large' });
     expect(inbox.rejections.map((rejection) => rejection.reason)).to.deep.equal(['snapshot-too-large']);
   });
@@ -166,7 +168,7 @@ describe('snapshots of the peer protocol', () => {
     relay.cutAfterBytes(10 * MIB, 'reset');
     const content = randomBytes(32 * MIB);
     const source = new Source(content);
-    const outcome = await opened.transport().sendSnapshot(relay.machine, envelope(content), source, NEVER);
+    const outcome = await opened.transport().sendSnapshot(to(relay.machine), envelope(content), source, NEVER);
     expect(outcome).to.deep.include({ kind: 'failed', reason: 'interrupted' });
     expect(source.isClosed).to.equal(true);
     await received;
@@ -196,7 +198,7 @@ describe('snapshots of the peer protocol', () => {
     const source = new Source(content);
     const outcome = await opened
       .transport({ readTimeoutMs: 200 })
-      .sendSnapshot(relay.machine, envelope(content), source, NEVER);
+      .sendSnapshot(to(relay.machine), envelope(content), source, NEVER);
     expect(outcome).to.deep.include({ kind: 'failed', reason: 'timeout' });
     expect(source.isClosed).to.equal(true);
     await received;
@@ -213,7 +215,9 @@ describe('snapshots of the peer protocol', () => {
       }
     }
     const transport = opened.transport({ readTimeoutMs: 100 });
-    expect(await transport.sendSnapshot(machine, envelope(content), slow(), NEVER)).to.deep.equal({ kind: 'stored' });
+    expect(await transport.sendSnapshot(to(machine), envelope(content), slow(), NEVER)).to.deep.equal({
+      kind: 'stored',
+    });
   });
 
   it('fail as timeout when the peer took everything and does not answer', async () => {
@@ -221,7 +225,7 @@ describe('snapshots of the peer protocol', () => {
     const content = randomBytes(3 * MIB);
     const outcome = await opened
       .transport({ readTimeoutMs: 100 })
-      .sendSnapshot(machine, envelope(content), new Source(content), NEVER);
+      .sendSnapshot(to(machine), envelope(content), new Source(content), NEVER);
     expect(outcome).to.deep.include({ kind: 'failed', reason: 'timeout' });
   });
 
@@ -233,7 +237,7 @@ describe('snapshots of the peer protocol', () => {
     const content = randomBytes(3 * MIB);
     const outcome = await opened
       .transport({ readTimeoutMs: 100 })
-      .sendSnapshot(machine, envelope(content), new Source(content), NEVER);
+      .sendSnapshot(to(machine), envelope(content), new Source(content), NEVER);
     expect(outcome).to.deep.include({ kind: 'failed', reason: 'timeout' });
   });
 
@@ -244,7 +248,7 @@ describe('snapshots of the peer protocol', () => {
       yield await Promise.resolve(randomBytes(MIB));
       throw new Error('the disk is gone');
     }
-    const outcome = await opened.transport().sendSnapshot(machine, envelope(randomBytes(2 * MIB)), broken(), NEVER);
+    const outcome = await opened.transport().sendSnapshot(to(machine), envelope(randomBytes(2 * MIB)), broken(), NEVER);
     expect(outcome).to.deep.include({ kind: 'failed', reason: 'interrupted' });
     expect(outcome).to.have.property('detail').that.includes('the disk is gone');
     expect(inbox.snapshots).to.be.empty;
@@ -259,7 +263,7 @@ describe('snapshots of the peer protocol', () => {
       const inbox = new FakeInbox();
       const { machine } = await opened.listener(inbox);
       const source = new Source(randomBytes(bytes), 100);
-      const outcome = await opened.transport().sendSnapshot(machine, envelope(randomBytes(1001)), source, NEVER);
+      const outcome = await opened.transport().sendSnapshot(to(machine), envelope(randomBytes(1001)), source, NEVER);
       expect(outcome).to.deep.include({ kind: 'failed', reason: 'interrupted' });
       expect(source.isClosed).to.equal(true);
       expect(inbox.snapshots).to.be.empty;
@@ -279,7 +283,7 @@ describe('snapshots of the peer protocol', () => {
         },
       }),
     };
-    const outcome = await opened.transport().sendSnapshot(gone.machine, envelope(randomBytes(10)), source, NEVER);
+    const outcome = await opened.transport().sendSnapshot(to(gone.machine), envelope(randomBytes(10)), source, NEVER);
     expect(outcome).to.deep.include({ kind: 'failed', reason: 'unreachable' });
     expect(isReturned).to.equal(true);
   });
@@ -298,7 +302,9 @@ describe('snapshots of the peer protocol', () => {
       yield await Promise.resolve(randomBytes(10));
       await new Promise(() => undefined);
     }
-    const outcome = opened.transport().sendSnapshot(machine, envelope(randomBytes(100)), hanging(), controller.signal);
+    const outcome = opened
+      .transport()
+      .sendSnapshot(to(machine), envelope(randomBytes(100)), hanging(), controller.signal);
     await begun;
     const reason = new Error('enough');
     controller.abort(reason);
@@ -312,12 +318,12 @@ describe('snapshots of the peer protocol', () => {
     const { machine } = await opened.listener(inbox);
     const content = randomBytes(64 * MIB);
     const source = new Source(content);
-    expect(await transport.sendSnapshot(machine, envelope(content), source, NEVER)).to.deep.include({
+    expect(await transport.sendSnapshot(to(machine), envelope(content), source, NEVER)).to.deep.include({
       kind: 'failed',
       reason: 'interrupted',
     });
     expect(source.isClosed).to.equal(true);
-    expect(await transport.sendSnapshot(machine, envelope(content), source, NEVER)).to.deep.include({
+    expect(await transport.sendSnapshot(to(machine), envelope(content), source, NEVER)).to.deep.include({
       kind: 'failed',
       reason: 'interrupted',
     });
@@ -340,7 +346,7 @@ describe('snapshots of the peer protocol', () => {
       const { machine } = await opened.scripted((socket) => socket.once('data', () => socket.write(bytes)).resume());
       const content = randomBytes(MIB);
       expect(
-        await opened.transport().sendSnapshot(machine, envelope(content), new Source(content), NEVER),
+        await opened.transport().sendSnapshot(to(machine), envelope(content), new Source(content), NEVER),
       ).to.deep.include(expected);
     });
   }
@@ -357,7 +363,10 @@ describe('the inventory of the peer protocol', () => {
     inbox.onInventory = (dataCenter) => void asked.push(dataCenter);
     inbox.rows = Array.from({ length: 5000 }, (_, i) => ({ ...row, version: i + 1 }));
     const { machine } = await opened.listener(inbox);
-    expect(await opened.transport().inventory(machine, 'dc1', NEVER)).to.deep.equal({ kind: 'rows', rows: inbox.rows });
+    expect(await opened.transport().inventory(to(machine), 'dc1', NEVER)).to.deep.equal({
+      kind: 'rows',
+      rows: inbox.rows,
+    });
     expect(asked).to.deep.equal(['dc1']);
   });
 
@@ -367,7 +376,7 @@ describe('the inventory of the peer protocol', () => {
       throw new GatewayError('wrong-data-center', 'No peer of that name.');
     };
     const { machine } = await opened.listener(inbox);
-    expect(await opened.transport().inventory(machine, 'dc9', NEVER)).to.deep.include({
+    expect(await opened.transport().inventory(to(machine), 'dc9', NEVER)).to.deep.include({
       kind: 'refused',
       reason: 'wrong-data-center',
     });
@@ -377,7 +386,7 @@ describe('the inventory of the peer protocol', () => {
     const { machine } = await opened.scripted((socket) =>
       socket.once('data', () => socket.write(httpAnswer('200 OK', JSON.stringify([row, { ...row, version: 0 }])))),
     );
-    expect(await opened.transport().inventory(machine, 'dc1', NEVER)).to.deep.include({
+    expect(await opened.transport().inventory(to(machine), 'dc1', NEVER)).to.deep.include({
       kind: 'refused',
       reason: 'not-a-gateway',
     });
@@ -386,10 +395,10 @@ describe('the inventory of the peer protocol', () => {
   it('fails as timeout when it does not come, and as unreachable where nobody listens', async () => {
     const { machine } = await opened.scripted(() => undefined);
     const transport = opened.transport({ readTimeoutMs: 50, connectionTimeoutMs: 50 });
-    expect(await transport.inventory(machine, 'dc1', NEVER)).to.deep.include({ kind: 'failed', reason: 'timeout' });
+    expect(await transport.inventory(to(machine), 'dc1', NEVER)).to.deep.include({ kind: 'failed', reason: 'timeout' });
     const closed = await opened.scripted(() => undefined);
     await opened.closeAll();
-    expect(await opened.transport().inventory(closed.machine, 'dc1', NEVER)).to.deep.include({
+    expect(await opened.transport().inventory(to(closed.machine), 'dc1', NEVER)).to.deep.include({
       kind: 'failed',
       reason: 'unreachable',
     });

@@ -6,12 +6,22 @@ import { HttpPeerTransport, type HttpPeerTransportOptions } from '../../../src/a
 import { SystemClock } from '../../../src/adapters/system/clock.ts';
 import type { PeerRow } from '../../../src/core/replication-plan.ts';
 import type { PeerInbox } from '../../../src/ports/peer-inbox.ts';
+import type { Destination } from '../../../src/ports/peer-transport.ts';
+import { PeerTrust } from '../../../src/adapters/peer-auth/peer-trust.ts';
 import type { PeerAnswer, PeerMessage } from '../../../src/wire/messages.ts';
 import type { SnapshotEnvelope } from '../../../src/wire/snapshot-headers.ts';
 import { MIB } from '../../../src/units.ts';
 
 export const clock = new SystemClock();
 export const NEVER = new AbortController().signal;
+
+/** Whose gateway answers at the machine is not known. */
+export function to(machine: string): Destination {
+  return { machine, dataCenter: null };
+}
+
+/** Nothing is asked for. */
+export const NO_TRUST = new PeerTrust('dc2', () => clock.wallMs());
 
 export const MESSAGE: PeerMessage = {
   heartbeatMsgType: 1,
@@ -119,7 +129,13 @@ export class Opened {
   }
 
   transport(options: Partial<HttpPeerTransportOptions> = {}): HttpPeerTransport {
-    const transport = new HttpPeerTransport({ clock, connectionTimeoutMs: 5000, readTimeoutMs: 5000, ...options });
+    const transport = new HttpPeerTransport({
+      clock,
+      trust: NO_TRUST,
+      connectionTimeoutMs: 5000,
+      readTimeoutMs: 5000,
+      ...options,
+    });
     return this.add(transport, (it) => it.close());
   }
 
@@ -134,7 +150,16 @@ export class Opened {
         lines.push({ level, facts, sentence });
       };
     const log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-    const fixed = { host: '127.0.0.1', port: 0, dataCenter: 'dc2', maxBytes: 256 * MIB, inbox, clock, log };
+    const fixed = {
+      host: '127.0.0.1',
+      port: 0,
+      dataCenter: 'dc2',
+      maxBytes: 256 * MIB,
+      inbox,
+      trust: NO_TRUST,
+      clock,
+      log,
+    };
     const listener = this.add(new PeerHttpListener({ ...fixed, ...options }), (it) => it.close(0));
     const { port } = await listener.listen();
     return { port, machine: `127.0.0.1:${String(port)}`, lines, listener };

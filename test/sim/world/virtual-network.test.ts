@@ -106,12 +106,14 @@ class World {
   }
 
   send(count = 1, signal: AbortSignal = never): void {
-    this.#note(this.transport.sendMessage(TO, message(count), signal));
+    this.#note(this.transport.sendMessage({ machine: TO, dataCenter: null }, message(count), signal));
   }
 
   ship(text: string): void {
     const bytes = Buffer.from(text);
-    this.#note(this.transport.sendSnapshot(TO, envelope(bytes), contentOf(bytes), never));
+    this.#note(
+      this.transport.sendSnapshot({ machine: TO, dataCenter: null }, envelope(bytes), contentOf(bytes), never),
+    );
   }
 
   #note(outcome: Promise<{ kind: string; reason?: string }>): void {

@@ -9,6 +9,7 @@ import type {
   Failed,
   InventoryOutcome,
   MessageOutcome,
+  Destination,
   PeerTransport,
   TransferOutcome,
 } from '../../../src/ports/peer-transport.ts';
@@ -30,7 +31,7 @@ export class VirtualTransport implements PeerTransport {
     this.#options = options;
   }
 
-  async sendMessage(machine: string, message: PeerMessage, signal: AbortSignal): Promise<MessageOutcome> {
+  async sendMessage({ machine }: Destination, message: PeerMessage, signal: AbortSignal): Promise<MessageOutcome> {
     const { network, from } = this.#options;
     const { timeline } = network;
     const startedAt = timeline.now;
@@ -55,7 +56,7 @@ export class VirtualTransport implements PeerTransport {
   }
 
   async sendSnapshot(
-    machine: string,
+    { machine }: Destination,
     envelope: SnapshotEnvelope,
     content: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
@@ -80,7 +81,7 @@ export class VirtualTransport implements PeerTransport {
     return isFailed(result) ? result : transferOutcome(result);
   }
 
-  async inventory(machine: string, dataCenter: string, signal: AbortSignal): Promise<InventoryOutcome> {
+  async inventory({ machine }: Destination, dataCenter: string, signal: AbortSignal): Promise<InventoryOutcome> {
     const result = await this.#exchangeWith(machine).run(signal, (listener) =>
       Promise.resolve().then(() => jsonAnswer(200, listener.inbox.inventory(dataCenter))),
     );

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { DEFAULT_LIMITS } from '../../../src/adapters/local-api/limits.ts';
 import { REASONS } from '../../../src/adapters/postgresql/database-error.ts';
@@ -12,7 +14,7 @@ import { HEADER } from '../../../src/wire/snapshot-headers.ts';
 import { WIRE_VERSIONS } from '../../../src/wire/versions.ts';
 import { KIB, MIB, SECOND_MS } from '../../../src/units.ts';
 import { crossdc } from '../../support/program.ts';
-import { projectFile } from '../../support/project.ts';
+import { PROJECT, projectFile } from '../../support/project.ts';
 import { sampledPeer, telemetryOver } from '../../support/telemetry-sample.ts';
 
 /** The section of a document below a heading, down to the next of its level. */
@@ -153,6 +155,26 @@ describe('the documents are complete', () => {
     expect(names).to.include(`| labels of a snapshot | ${LABELS_MAX} |`);
   });
 
+  it('security.md has a test that is there for every row of its threat model', () => {
+    const model = rows(section('docs/security.md', '## The threat model'));
+    expect(model.length).to.be.at.least(15);
+    const shownBy = model.map(
+      ([who = '', , , tests = '']) => [who, [...tests.matchAll(/test\/[\w.\/-]+/g)].map(([path]) => path)] as const,
+    );
+    for (const [who, tests] of shownBy) expect(tests, who).not.to.deep.equal([]);
+    const missing = shownBy
+      .flatMap(([, tests]) => tests)
+      .filter((path) => !existsSync(join(PROJECT, path)) || !path.endsWith('.test.ts'));
+    expect([...new Set(missing)]).to.deep.equal([]);
+  });
+
+  it('security.md says how to set it up, how to change it, and what is not protected against', () => {
+    const titles = [...projectFile('docs/security.md').matchAll(/^## (.+)$/gm)].map(([, title]) => title);
+    const needed = 'Keys in five minutes|TLS in five minutes|Rotation|Encryption at rest|What is not protected against';
+    expect(titles).to.include.members(needed.split('|'));
+    expect(titles).to.deep.equal([...new Set(titles)]);
+  });
+
   it('glossary.md has each word once, in order', () => {
     const words = firstCells(projectFile('docs/glossary.md')).map((word) => word.toLowerCase());
     expect(words).to.deep.equal([...new Set(words)].sort((a, b) => a.localeCompare(b, 'en')));
@@ -168,11 +190,15 @@ function shown(name: string, value: number): string {
   return value % MIB === 0 ? `${value / MIB} MiB` : `${value / KIB} KiB`;
 }
 
-/** As the program's own help has them, with the commands of `snapshots` one by one. */
+/** As the program's own help has them, with the commands of `snapshots` and of `keys` one by one. */
 async function commandNames(): Promise<string[]> {
   const { stdout } = await crossdc('--help');
   const names = [...stdout.matchAll(/^ {2}crossdc ([a-z][a-z-]*)/gm)].map(([, name = '']) => name);
-  const { stdout: inner } = await crossdc('snapshots', '--help');
-  const snapshots = [...inner.matchAll(/^ {2}([a-z]+) /gm)].map(([, name = '']) => `snapshots ${name}`);
-  return [...names.filter((name) => name !== 'snapshots'), ...snapshots];
+  const groups = ['snapshots', 'keys'];
+  const inner: string[] = [];
+  for (const group of groups) {
+    const { stdout: help } = await crossdc(group, '--help');
+    inner.push(...[...help.matchAll(/^ {2}([a-z]+(?: [a-z]+)?) {2}/gm)].map(([, name = '']) => `${group} ${name}`));
+  }
+  return [...names.filter((name) => !groups.includes(name)), ...inner];
 }

@@ -54,6 +54,7 @@ export function blocksOf(markdown: string): Block[] {
 /**
  * The steps of a document. Comments direct the runner, on a line of their own:
  * - `<!-- test: fixture=pair -->` starts two gateways first, as the README's tour does (see `FIXTURES`);
+ * - `<!-- test: fixture=keys -->` makes the key that the files of etc/ name;
  * - `<!-- test: fixture=database -->` gives the shell an empty database, as `DATABASE_URL`;
  * - `<!-- test: needs=python3 -->` leaves the next block out where that program is missing, and says so;
  * - `<!-- test: run COMMAND -->` is run like a block, for what happens between two blocks.
@@ -83,15 +84,20 @@ export function stepsOf(markdown: string): Step[] {
   return steps;
 }
 
+/** The key that the files of etc/ name, if the page did not make it itself. */
+const KEYS = 'test -e peer.keys || npx crossdc keys generate --output peer.keys';
+
 /** The pair of etc/, with short intervals, when each sees the other. */
 const FIXTURES: Readonly<Record<string, string>> = {
-  pair: `
+  keys: KEYS,
+  pair: `${KEYS}
 export CROSSDC_HEARTBEAT_EXCHANGE_INTERVAL=0.5
 node dist/cli/crossdc.cjs run --config etc/dc1.conf 2> dc1.log & DC1=$!
 node dist/cli/crossdc.cjs run --config etc/dc2.conf 2> dc2.log & DC2=$!
 until npx crossdc status 2> /dev/null | grep -q '^dc2 *up '; do sleep 0.1; done
 until npx crossdc status --url http://127.0.0.1:25190 2> /dev/null | grep -q '^dc1 *up '; do sleep 0.1; done`,
-  database: 'export CROSSDC_HEARTBEAT_EXCHANGE_INTERVAL=0.5 && test -n "$DATABASE_URL"',
+  database: `${KEYS}
+export CROSSDC_HEARTBEAT_EXCHANGE_INTERVAL=0.5 && test -n "$DATABASE_URL"`,
 };
 
 /** Whether the shell must have a database. */

@@ -17,6 +17,8 @@ import { join } from 'node:path';
 import { freePorts } from '../../support/ports.ts';
 import { ensureBuilt, PROGRAM } from '../../support/program.ts';
 import { PROJECT } from '../../support/project.ts';
+import { secretsOfKeyFile } from '../../support/known-secrets.ts';
+import { toldSecrets } from '../../support/told-secrets.ts';
 
 /** The ports that the documents and the sample files name. Each becomes a free one, and back again in what is printed. */
 const PORTS = ['25090', '25091', '25092', '25190', '25191', '8080'];
@@ -99,7 +101,20 @@ export class Shell {
       killGroup(this.#bash);
       await closed;
     } else killGroup(this.#bash);
+    this.#hear();
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** What a document prints has none of the keys that it makes. */
+  #hear(): void {
+    const keyFiles = readdirSync(this.#folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /\.keys?$/.test(name),
+    );
+    for (const name of keyFiles) {
+      if (statSync(join(this.#folder, name)).isFile())
+        toldSecrets.register(secretsOfKeyFile(name, readFileSync(join(this.#folder, name), 'utf8')));
+    }
+    toldSecrets.hear('what the commands of a document print', this.#output);
   }
 
   #environment(): Record<string, string> {

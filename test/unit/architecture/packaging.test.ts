@@ -2,6 +2,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { environmentName } from '../../../src/config/environment.ts';
+import { KNOWN_NAMES } from '../../../src/config/options.ts';
 import { installedTools, PROJECT, projectFile } from '../../support/project.ts';
 
 interface Manifest {
@@ -119,12 +121,56 @@ describe('the systemd unit', () => {
     ]);
   });
 
+  it('bounds its memory, its files and its processes, and writes no core with keys in it', () => {
+    for (const start of ['MemoryMax=', 'LimitNOFILE=', 'TasksMax=', 'LimitCORE=0', 'StateDirectory='])
+      expect(lines.filter((line) => line.startsWith(start))).to.have.length(1);
+  });
+
+  it('lets it speak to networks and sockets, and to nothing else', () => {
+    expect(lines).to.include('RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX');
+  });
+
+  it('shows for each secret how systemd hands it over, under the variable of its key', () => {
+    const shown = lines.flatMap((line) => /^#Environment=(\w+)=%d\/(\S+)$/.exec(line)?.slice(1) ?? []);
+    expect(shown.length).to.be.at.least(8);
+    const names = new Set(KNOWN_NAMES.map(environmentName));
+    for (const [index, variable] of shown.entries()) if (index % 2 === 0) expect([...names]).to.include(variable);
+    for (const [index, name] of shown.entries())
+      if (index % 2 === 1) expect(lines).to.include(`#LoadCredential=${name}:/etc/crossdc/${name}`);
+  });
+
   it('allows Node.js to compile', () => {
     expect(lines.filter((line) => line.startsWith('MemoryDenyWriteExecute='))).to.deep.equal([]);
   });
 
   it('starts it again after a crash, not after a wrong configuration nor after an orderly shutdown', () => {
     expect(lines).to.include.members(['Restart=on-failure', 'RestartPreventExitStatus=2 78']);
+  });
+});
+
+describe('the example of a container', () => {
+  const text = projectFile('opt/examples/compose.yaml');
+  const lines = text.split('\n').map((line) => line.trim());
+
+  it('gives the gateway no more than it needs', () => {
+    expect(lines).to.include.members([
+      'read_only: true',
+      'cap_drop: [ALL]',
+      "security_opt: ['no-new-privileges:true']",
+      "user: '1000:1000'",
+    ]);
+    expect(text).to.match(/^ +tmpfs: .*noexec/m);
+  });
+
+  it('bounds its memory, its files and its processes, and writes no core with keys in it', () => {
+    for (const start of ['mem_limit: ', 'pids_limit: ', 'nofile: ', 'core: 0'])
+      expect(lines.filter((line) => line.startsWith(start))).to.have.length(1);
+  });
+
+  it('publishes the port of the peers alone, and takes secrets from files', () => {
+    expect(lines).to.include("ports: ['25091:25091']");
+    const variables = lines.flatMap((line) => /^(CROSSDC_\w+): (\S+)$/.exec(line)?.slice(1) ?? []);
+    expect(variables).to.deep.equal(['CROSSDC_PEER_SHARED_KEY_FILE', '/run/secrets/peer-keys']);
   });
 });
 

@@ -39,6 +39,13 @@ describe('an operator command', () => {
     'snapshots/put.ts',
     'snapshots/delete.ts',
     'snapshots/request.ts',
+    'keys.ts',
+    'keys/generate.ts',
+    'keys/rotate.ts',
+    'keys/ca.ts',
+    'keys/ca-init.ts',
+    'keys/ca-issue.ts',
+    'keys/inspect.ts',
     'demo/application.ts',
     'demo/leash.ts',
   ]) {
@@ -49,5 +56,7 @@ describe('an operator command', () => {
 
   it('would be found out if it did', () => {
     expect([...foreignImports('../config/load.ts')]).to.include('valibot');
+    // `keys ca init` and `keys ca issue` await this one when they are about to make a certificate.
+    expect([...foreignImports('keys/certificate.ts')]).to.include.members(['reflect-metadata', '@peculiar/x509']);
   });
 });

@@ -14,6 +14,7 @@ export function peerView(more: Partial<PeerView> = {}): PeerView {
     incarnation: 5,
     missed: 0,
     rttMs: 1.5,
+    clockSkewSeconds: 0.2,
     hearsUs: true,
     application: { status: 'passing' },
     machines: [{ address: '127.0.0.1:25191', ok: true, lastError: null }],

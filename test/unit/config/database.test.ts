@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -187,10 +187,12 @@ describe('the names in a database', () => {
   });
 
   it('leave every column of the tables in sql/ to the store', () => {
-    const sql = readFileSync(new URL('../../../sql/000001_snapshots.sql', import.meta.url), 'utf8');
-    const [, table = ''] = /CREATE TABLE :"schema"\.:"snapshot" \((.*?)\n\);/s.exec(sql) ?? [];
-    const columns = [...table.matchAll(/^ {2}([a-z0-9_]+) /gm)].map(([, column]) => column ?? '');
-    expect(columns).to.include.members(['data_center', 'version', 'damaged_at']);
+    const folder = new URL('../../../sql/', import.meta.url);
+    const sql = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
+    const [, table = ''] = /CREATE TABLE :"schema"\.:"snapshot" \((.*?)\n\);/s.exec(sql.join('\n')) ?? [];
+    const added = [...sql.join('\n').matchAll(/^ {2}ADD COLUMN ([a-z0-9_]+) /gm)];
+    const columns = [...table.matchAll(/^ {2}([a-z0-9_]+) /gm), ...added].map(([, column]) => column ?? '');
+    expect(columns).to.include.members(['data_center', 'version', 'damaged_at', 'encryption_key', 'stored_bytes']);
     for (const column of columns) expect(parseKeyColumn(column), column).to.be.instanceOf(Error);
   });
 });

@@ -5,10 +5,25 @@ import { configHelp } from '../../../src/config/help.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { OPTION_KEYS, optionOf } from '../../../src/config/options.ts';
 import { SAMPLES, sampleFile } from '../../../src/config/sample.ts';
-import { configOf, loadGood, loadText } from './load-text.ts';
+import { configOf, disk, loadGood, loadText } from './load-text.ts';
 
 const committed = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 const AGAIN = 'run npm run generate:config';
+/** Lines that are of use only together. */
+const TLS = ['peerTlsCertFile', 'peerTlsKeyFile', 'peerTlsCaFile'];
+const METRICS = ['metricsHost', 'metricsPort'];
+const TOGETHER: readonly { readonly keys: readonly string[]; readonly with: readonly string[] }[] = [
+  { keys: METRICS, with: METRICS },
+  { keys: TLS, with: TLS },
+  { keys: ['localApiReadToken'], with: ['localApiToken'] },
+];
+/** Lines that stand in the place of others. */
+const INSTEAD: readonly { readonly keys: readonly string[]; readonly of: readonly string[] }[] = [
+  { keys: ['localApiSocket'], of: ['localApiHost', 'localApiPort'] },
+  { keys: ['peerSharedKey'], of: ['peerSharedKeyFile'] },
+];
+/** The key that the sample files name. */
+const FILES = { './peer.keys': '0123456789abcdef'.repeat(4) };
 const NOW = OPTION_KEYS.filter((key) => optionOf(key).availableFrom === 'now');
 
 describe('what is made from the table of options', () => {
@@ -20,7 +35,11 @@ describe('what is made from the table of options', () => {
     });
 
     it(`is an etc/${name}.conf that loads without a problem or a warning, also from the disk`, () => {
-      const loaded = loadConfig({ configFile: new URL(`../../../etc/${name}.conf`, import.meta.url).pathname });
+      const configFile = new URL(`../../../etc/${name}.conf`, import.meta.url).pathname;
+      const loaded = loadConfig({
+        configFile,
+        readFile: disk({ [configFile]: readFileSync(configFile, 'utf8'), ...FILES }),
+      });
       expect(loaded).to.deep.include({ ok: true, warnings: [], notices: [] });
     });
 
@@ -29,26 +48,36 @@ describe('what is made from the table of options', () => {
       expect(keys).to.have.members([
         ...OPTION_KEYS,
         'localApiTokenFile',
+        'localApiReadTokenFile',
         'dataSnapshotJdbcPasswordFile',
         'peerSharedKeyFile',
       ]);
     });
 
     it(`is an etc/${name}.conf of which each line can be put in force by taking its # away`, () => {
-      const halves = ['metricsHost', 'metricsPort'];
       for (const [line, key] of text.matchAll(/^#([A-Za-z]+)=.*$/gm)) {
         if (!NOW.some((known) => known === key)) continue;
-        const other = halves.includes(key ?? '') ? halves.filter((half) => half !== key).map((half) => `${half}=`) : [];
+        const others = TOGETHER.find(({ keys }) => keys.includes(key ?? ''))?.with ?? [];
         const changed = text.replaceAll(/^#.*$/gm, (row) =>
-          row === line || other.some((start) => row.startsWith(`#${start}`)) ? row.slice(1) : row,
+          row === line || others.some((other) => row.startsWith(`#${other}=`)) ? row.slice(1) : row,
         );
-        const loaded = loadText(changed);
+        const instead = INSTEAD.find(({ keys }) => keys.includes(key ?? ''))?.of ?? [];
+        const loaded = loadText(
+          changed.replaceAll(/^[A-Za-z]+(?==)/gm, (row) => (instead.includes(row) ? `#${row}` : row)),
+          // The one file that is taken apart with the configuration.
+          {
+            files: {
+              ...FILES,
+              '/etc/crossdc/snapshots.keys': '0badcafe:MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY\n',
+            },
+          },
+        );
         expect(loaded.ok ? [] : loaded.problems, line).to.deep.equal([]);
       }
     });
 
     it(`is an etc/${name}.conf whose commented defaults are the defaults`, () => {
-      const bare = loadGood(text.replaceAll(/^#.*$/gm, '')).explain;
+      const bare = loadGood(text.replaceAll(/^#.*$/gm, ''), { files: FILES }).explain;
       for (const key of NOW) {
         const value = optionOf(key).default;
         const shown = new RegExp(`^#${key}=(.*)$`, 'm').exec(text)?.[1];
@@ -59,9 +88,11 @@ describe('what is made from the table of options', () => {
   }
 
   it('is a pair of files whose gateways find each other and are not in each other’s way', () => {
-    const [one, two] = (['dc1', 'dc2'] as const).map((name) => configOf(sampleFile(SAMPLES[name])));
-    expect(one?.peers[0]?.machines).to.deep.equal([`${two?.peerHost}:${two?.peerPort}`]);
-    expect(two?.peers[0]?.machines).to.deep.equal([`${one?.peerHost}:${one?.peerPort}`]);
+    const [one, two] = (['dc1', 'dc2'] as const).map((name) => configOf(sampleFile(SAMPLES[name]), { files: FILES }));
+    expect(one?.peers[0]?.machines).to.deep.equal([`127.0.0.1:${two?.peerPort}`]);
+    expect(two?.peers[0]?.machines).to.deep.equal([`127.0.0.1:${one?.peerPort}`]);
+    // Nobody is led to a pair that does not know whom it speaks with.
+    expect([one, two].map((config) => config?.peerAuth)).to.deep.equal(['key', 'key']);
     const taken = [one, two].flatMap((config) => [
       config?.peerPort,
       config?.localApiPort,

@@ -44,8 +44,17 @@ const WRONG: readonly (readonly [line: string, message: string | RegExp])[] = [
   ['stateDirectory="./state"', /must be a path without quotes around it/],
   ['orderlyShutdownSnapshots=archive', /must be keep or delete/],
   ['peerAuth=mutual', /must be none, key or tls/],
-  ['peerAuth=tls', 'peerAuth: tls is not built yet in this version; right is none, for loopback only'],
-  ['peerAuth=key', /^peerAuth: key is not built yet in this version/],
+  ['peerAuth=tls', 'peerAuth: tls needs peerTlsCertFile, peerTlsKeyFile, peerTlsCaFile; crossdc keys ca makes them'],
+  [
+    'peerAuth=key',
+    'peerAuth: key needs peerSharedKeyFile=PATH (or peerSharedKey); crossdc keys generate makes the file',
+  ],
+  ['peerTlsKeyFile=/x', 'peerTlsKeyFile: needs peerTlsCertFile and peerTlsCaFile as well'],
+  ['peerSharedKey=short-one', 'peerSharedKey: key 1 must have at least 32 characters; crossdc keys generate makes one'],
+  [
+    'peerSharedKeyFile=/x',
+    'peerSharedKeyFile: "/x" cannot be read: there is no such file; crossdc keys generate --output /x makes it',
+  ],
   [
     'dataSnapshotJdbcUrl=jdbc:db2://h:50000/x',
     'dataSnapshotJdbcUrl: the database "db2" is not supported; the store can be in PostgreSQL only: jdbc:postgresql://HOST:PORT/DATABASE',

@@ -19,7 +19,7 @@ describe('keys that contradict each other', () => {
         expect(problem)
           .to.contain('peerAuth=key')
           .and.contain('peerSharedKeyFile=PATH')
-          .and.contain('not built yet in this version');
+          .and.contain('crossdc keys generate');
       });
     }
 
@@ -74,6 +74,101 @@ describe('keys that contradict each other', () => {
       );
       good('localApiHost=0.0.0.0\nlocalApiToken=a-long-random-text');
       good('localApiHost=::1');
+    });
+
+    it('the local API on a socket is nowhere else, and has no port that could be in the way', () => {
+      expect(bad('localApiPort=1\nlocalApiSocket=/run/api.sock')).to.equal(
+        `${FILE}:4: localApiSocket: contradicts localApiPort (${FILE}:3): the local API listens on the socket or there; keep one of the two`,
+      );
+      expect(problemsOf(`${LEAST}localApiSocket=./s\nlocalApiHost=0.0.0.0\nlocalApiPort=1\n`)).to.have.length(2);
+      good('localApiSocket=/run/api.sock\ncrossDCHttpPort=25090');
+      expect(configOf(`${LEAST}localApiSocket=./run/ä b.sock\n`).localApiSocket).to.equal('./run/ä b.sock');
+    });
+
+    it('a socket’s path is one that an address has room for, counted in bytes', () => {
+      good(`localApiSocket=/${'x'.repeat(106)}`);
+      for (const path of [`/${'x'.repeat(107)}`, `/${'ä'.repeat(53)}x`]) {
+        expect(bad(`localApiSocket=${path}`)).to.contain('localApiSocket: must be a path of 1 to 107 bytes');
+      }
+      expect(bad('localApiSocket=unix:/run/api.sock')).to.contain('without unix: before it');
+      expect(bad('localApiSocket="/run/api.sock"')).to.contain('without quotes');
+    });
+
+    it('the token that may only read needs the other one, and is another one', () => {
+      const one = 'a-long-random-text';
+      expect(bad(`localApiReadToken=${one}`)).to.contain(`${FILE}:3: localApiReadToken: needs localApiToken`);
+      const same = bad(`localApiToken=${one}\nlocalApiReadToken=${one}`);
+      expect(same).to.contain(`${FILE}:4: localApiReadToken: must be another one than localApiToken (${FILE}:3)`);
+      expect(same).not.to.contain(one);
+      const config = configOf(`${LEAST}localApiToken=${one}\nlocalApiReadToken=another-${one}\n`);
+      expect(config.localApiReadToken?.reveal()).to.equal(`another-${one}`);
+      // One that is wrong in itself is complained of once.
+      bad(`localApiToken=${one}\nlocalApiReadToken=a b`);
+      bad(`localApiToken=a b\nlocalApiReadToken=${one}`);
+    });
+  });
+
+  describe('of the peers’ authentication', () => {
+    const key = 'peerSharedKey=0123456789abcdefghijklmnopqrstuvwxyz';
+    const tls = 'peerTlsCertFile=/t/crt\npeerTlsKeyFile=/t/key\npeerTlsCaFile=/t/ca';
+    const auth = (lines: string): string => configOf(`${LEAST}${lines}\n`).peerAuth;
+
+    it('what there is material for is what is in force, and tls is the stronger', () => {
+      expect(auth('')).to.equal('none');
+      expect(auth(key)).to.equal('key');
+      expect(auth(tls)).to.equal('tls');
+      expect(auth(`${tls}\n${key}`)).to.equal('tls');
+      expect(auth(`${tls}\n${key}\npeerAuth=key`)).to.equal('key');
+      expect(auth('peerAuth=none')).to.equal('none');
+    });
+
+    it('the material of both is there when both are given, whichever is said', () => {
+      for (const said of ['', 'peerAuth=key\n', 'peerAuth=tls\n']) {
+        const { peerTls, peerKeys } = configOf(`${LEAST}${tls}\n${key}\n${said}`);
+        expect(peerTls).to.deep.equal({ certFile: '/t/crt', keyFile: '/t/key', caFile: '/t/ca' });
+        expect(peerKeys?.file).to.equal(null);
+        expect(peerKeys?.text.reveal()).to.equal(key.slice('peerSharedKey='.length));
+      }
+      const files = { '/k': `# ours\n${key.slice('peerSharedKey='.length)}\n` };
+      expect(configOf(`${LEAST}peerSharedKeyFile=/k\n`, { files }).peerKeys?.file).to.equal('/k');
+    });
+
+    it('with it the peer listener is on every address by default, and machines may be anywhere', () => {
+      for (const material of [key, tls]) {
+        expect(configOf(`${LEAST}${material}\n`).peerHost).to.equal('0.0.0.0');
+        expect(configOf(`${LEAST}${material}\ncrossDCHttpHost=127.0.0.1\n`).peerHost).to.equal('127.0.0.1');
+        good(`${material}\n${MACHINES}.dc3=10.0.0.1`);
+        good(`${material}\ncrossDCHttpHost=0.0.0.0`);
+        const { explain } = loadGood(`${LEAST}${material}\n`);
+        const shown = Object.fromEntries(explain.map((row) => [row.key, row.value]));
+        expect(shown).to.include({ crossDCHttpHost: '0.0.0.0', peerAuth: material === key ? 'key' : 'tls' });
+      }
+    });
+
+    it('then its port must not be the local API’s, which is on loopback', () => {
+      expect(bad(`${key}\ncrossDCHttpPort=25090`)).to.contain('25090 is also localApiPort by default');
+    });
+
+    it('of the three files of TLS none is of use without the others', () => {
+      const lines = tls.split('\n');
+      for (const line of lines) {
+        const one = bad(line);
+        for (const other of lines.filter((row) => row !== line)) expect(one).to.contain(other.split('=')[0]);
+        bad(lines.filter((row) => row !== line).join('\n'));
+      }
+      // They are not taken for an authentication that there is not.
+      expect(problemsOf(`${LEAST}peerTlsCaFile=/t/ca\ncrossDCHttpHost=0.0.0.0\n`)).to.have.length(2);
+    });
+
+    it('what is said and has no material is refused, and so is material that would be of no use', () => {
+      expect(bad('peerAuth=key')).to.contain('peerAuth: key needs peerSharedKeyFile=PATH');
+      expect(bad(`peerAuth=key\n${tls}`)).to.contain('peerAuth: key needs peerSharedKeyFile=PATH');
+      expect(bad('peerAuth=tls')).to.contain('peerAuth: tls needs peerTlsCertFile, peerTlsKeyFile, peerTlsCaFile');
+      expect(bad(`peerAuth=tls\n${key}`)).to.contain('peerAuth: tls needs peerTlsCertFile');
+      expect(bad(`${key}\npeerAuth=none`)).to.equal(
+        `${FILE}:4: peerAuth: none contradicts peerSharedKey (${FILE}:3); remove one of the two`,
+      );
+      expect(bad(`${tls}\npeerAuth=none`)).to.contain('none contradicts peerTlsCertFile');
     });
   });
 

@@ -78,6 +78,8 @@ describe('the settings of the services', () => {
     [['localApiHost=localhost'], 'http://localhost:25090'],
     [['localApiHost=0.0.0.0', 'localApiToken=secret-of-the-test'], 'http://127.0.0.1:25090'],
     [['localApiPort=0'], null],
+    [['localApiSocket=/run/crossdc/api.sock'], 'unix:/run/crossdc/api.sock'],
+    [['localApiSocket=run/a b.sock'], `unix:${process.cwd()}/run/a b.sock`],
   ] as const) {
     it(`tell a failover command that the local API is at ${String(url)} with ${keys[0]}`, () => {
       expect(settingsOf(configOf([...LINES, ...keys, ''].join('\n')), '1.2.3').localApiUrl).to.equal(url);

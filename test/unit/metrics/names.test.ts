@@ -43,6 +43,8 @@ const ADDED = [
   'scrub_last_completed_timestamp_seconds',
   'archive_removed_total',
   'archive_bytes',
+  'peer_clock_skew_seconds',
+  'peer_certificate_expiry_timestamp_seconds',
   'events_total',
 ];
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Destination } from '../../../src/ports/peer-transport.ts';
 import type { CommandOutcome } from '../../../src/core/events.ts';
 import { FailoverCommand } from '../../../src/services/failover-command.ts';
 import { Heartbeats } from '../../../src/services/heartbeats.ts';
@@ -93,7 +94,7 @@ describe('a farewell', () => {
     const { context, peers, identity, peerRecords: records, hub: events } = stage;
     const answer = { dataCenterOrigin: 'dc2', heartbeatCnt: 1, incarnation: 1, inventory: '' };
     const transport = {
-      sendMessage: (machine: string) =>
+      sendMessage: ({ machine }: Destination) =>
         machine === 'on:1'
           ? Promise.resolve({ kind: 'answered' as const, answer, rttMs: 1 })
           : new Promise<never>(() => undefined),

@@ -18,7 +18,7 @@ class Watched {
     });
   }
 
-  break(code: 'store-full' | 'store-unavailable' = 'store-unavailable'): GatewayError {
+  break(code: 'store-full' | 'store-unavailable' | 'encryption-key-missing' = 'store-unavailable'): GatewayError {
     const error = new GatewayError(code, 'it is away');
     this.probe = () => Promise.reject(error);
     return error;
@@ -83,6 +83,30 @@ describe('the watch over the stores', () => {
     expect(watched.stage.watch.isFailing('held')).to.equal(true);
     await watched.pass(60);
     expect(watched.said.at(-1)).to.equal('store-recovered');
+    watched.stage.context.tasks.abort();
+  });
+
+  it('says once that a store lacks a key, until the key is there, and lets everything else go on', async () => {
+    const watched = new Watched();
+    const { watch } = watched.stage;
+    watched.break('encryption-key-missing');
+    watch.start();
+    await watched.pass(5);
+    // What is stored meanwhile needs no other key.
+    for (let put = 0; put < 10; put += 1) {
+      watch.worked('held');
+      await watched.pass(20);
+    }
+    expect(watched.said).to.deep.equal(['store-error']);
+    expect(watch.failures()).to.deep.equal([{ store: 'held', reason: 'it is away' }]);
+    expect(watch.isFailing('held')).to.equal(false);
+    watched.break('store-full');
+    await watched.pass(20);
+    expect(watch.isFailing('held')).to.equal(true);
+    watched.probe = () => Promise.resolve();
+    await watched.pass(20);
+    expect(watched.said).to.deep.equal(['store-error', 'store-recovered']);
+    expect(watch.failures()).to.deep.equal([]);
     watched.stage.context.tasks.abort();
   });
 

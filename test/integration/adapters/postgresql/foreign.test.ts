@@ -82,7 +82,7 @@ describe('The PostgreSQL store, where its tables should be', () => {
     await database.query(`ALTER TABLE public.${TABLE} RENAME COLUMN reason TO cause`);
     expect(await foreign())
       .to.contain('form 7')
-      .and.contain('this program knows 1')
+      .and.contain('this program knows 2')
       .and.contain('newer version');
   });
 

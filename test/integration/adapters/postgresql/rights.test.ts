@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { checkDatabase } from '../../../../src/adapters/postgresql/check.ts';
 import type { PostgresSnapshotStoreOptions } from '../../../../src/adapters/postgresql/snapshot-store.ts';
 import { GatewayError } from '../../../../src/errors.ts';
+import { Secret } from '../../../../src/secret.ts';
 import { contentOf, KEY, put, someBytes } from '../../../contract/snapshot-content.ts';
 import { databaseServer } from '../../../support/postgres-server.ts';
 import { connectionOf, openStore, storeOptions, TABLE } from '../../../support/postgres-store.ts';
@@ -31,7 +32,11 @@ describe('The PostgreSQL store and the rights of its user', () => {
   });
 
   const asRole = (password: string | null = 'secret-of-the-role'): Partial<PostgresSnapshotStoreOptions> => ({
-    connection: { ...connectionOf(database.url), user: role, password },
+    connection: {
+      ...connectionOf(database.url),
+      user: role,
+      password: password === null ? null : new Secret(password),
+    },
   });
   const makeTables = async (): Promise<void> => {
     await (await openStore(database.url)).close();
@@ -97,10 +102,13 @@ describe('The PostgreSQL store and the rights of its user', () => {
   it('says what the server says of a wrong user, password or database, and no password', async () => {
     const connection = { ...connectionOf(database.url), user: role };
     for (const [change, told] of [
-      [{ password: 'wrong-secret' }, 'password authentication failed'],
+      [{ password: new Secret('wrong-secret') }, 'password authentication failed'],
       [{ password: null }, 'wants a password, and none is configured'],
-      [{ password: 'secret-of-the-role', database: 'not_there' }, 'database "not_there" does not exist'],
-      [{ user: 'nobody_there', password: 'wrong-secret' }, 'password authentication failed for user "nobody_there"'],
+      [{ password: new Secret('secret-of-the-role'), database: 'not_there' }, 'database "not_there" does not exist'],
+      [
+        { user: 'nobody_there', password: new Secret('wrong-secret') },
+        'password authentication failed for user "nobody_there"',
+      ],
     ] as const) {
       const said = await checked({ connection: { ...connection, ...change } });
       expect(said)

@@ -1,7 +1,21 @@
+import { posix, win32 } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { LONGEST_SEGMENT, pathSegment, textOfSegment } from '../../../../src/adapters/file/path-segment.ts';
 
+/** What somebody would try who wants out of the folder, among all other texts. */
+const hostile = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom('..', '/', '\\', '%2e', '%2F', '\0', '~', '.', 'C:', ':', ' '),
+      fc.string({ unit: 'binary' }),
+    ),
+    {
+      minLength: 1,
+    },
+  )
+  .map((parts) => parts.join('').toWellFormed())
+  .filter((each) => each !== '');
 const text = fc.string({ unit: 'binary', maxLength: 260 }).filter((each) => each.isWellFormed());
 
 describe('The folder name of an origin', () => {
@@ -33,6 +47,32 @@ describe('The folder name of an origin', () => {
     expect(pathSegment(`${'ü'.repeat(99)}b`)).to.not.equal(cut);
     // A text that is spelled like a cut name is not taken for it.
     expect(pathSegment(cut)).to.not.equal(cut);
+  });
+
+  it('stays below the folder that it is put in, whatever the origin is', () => {
+    const root = '/state/held';
+    for (const system of [posix, win32])
+      fc.assert(
+        fc.property(hostile, (origin) => {
+          const path = system.join(root, pathSegment(origin));
+          return system.dirname(path).replaceAll('\\', '/') === root;
+        }),
+      );
+  });
+
+  it('is another one also to a file system that takes different spellings of a character for one', () => {
+    const forms = ['NFC', 'NFD', 'NFKC', 'NFKD'] as const;
+    fc.assert(
+      fc.property(hostile, (origin) =>
+        forms.every((form) => pathSegment(origin).normalize(form) === pathSegment(origin)),
+      ),
+    );
+    expect(pathSegment('\u00e9')).to.not.equal(pathSegment('e\u0301'));
+  });
+
+  it('tells upper from lower case, as the file system has to (docs/limits.md)', () => {
+    expect(pathSegment('Orders')).to.not.equal(pathSegment('orders'));
+    expect(pathSegment('Orders').toLowerCase()).to.equal(pathSegment('orders'));
   });
 
   it('tells the origin again unless it was cut, and of a name that was not made here nothing', () => {

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { FileSnapshotStore } from '../../../../src/adapters/file/snapshot-store.ts';
 import { versionPaths } from '../../../../src/adapters/file/snapshot-paths.ts';
+import { NO_KEYS } from '../../../../src/adapters/storage/keyring.ts';
 import type { Disk, DiskFile } from '../../../../src/adapters/file/disk.ts';
 import { contentOf, KEY, keyOf, placesOf, put, refusal, someBytes } from '../../../contract/snapshot-content.ts';
 import {
@@ -11,6 +12,7 @@ import {
   switchedDisk,
   unsyncedDisk,
 } from '../../../support/crash-images/recording-disk.ts';
+import { keyringOf } from '../../../support/encryption-keys.ts';
 import { filesBelow, newFolder, recordingLog, removeFolders } from './folder.ts';
 
 const LARGE = someBytes(2_500_000);
@@ -22,8 +24,11 @@ const CONTENTS = new Map<number, Buffer>([
   [5, Buffer.alloc(0)],
 ]);
 
+/** Of every store that is opened. */
+let keyring = NO_KEYS;
+
 function open(root: string, disk: Disk = unsyncedDisk): Promise<FileSnapshotStore> {
-  return FileSnapshotStore.open({ root, name: 'held', log: recordingLog(), wallMs: () => 0, disk });
+  return FileSnapshotStore.open({ root, name: 'held', log: recordingLog(), wallMs: () => 0, keyring, disk });
 }
 
 interface Scenario {
@@ -183,7 +188,7 @@ describe('A file store that stops at any operation, and starts again', () => {
     console.log(`      ${afterKills.text} of a file store that was killed and has started again`);
   });
 
-  for (const scenario of SCENARIOS) {
+  const oldOrNew = (scenario: Scenario): void => {
     it(`has the old state or the new one, each whole, when ${scenario.title}`, async () => {
       const seen = new Set<string>();
       const recording = await recorded(scenario);
@@ -214,7 +219,14 @@ describe('A file store that stops at any operation, and starts again', () => {
       expect(seen).to.include(scenario.old.join());
       expect(seen).to.include(scenario.done.join());
     });
-  }
+  };
+  for (const scenario of SCENARIOS) oldOrNew(scenario);
+
+  describe('and is encrypted,', () => {
+    before(() => (keyring = keyringOf('0badcafe')));
+    after(() => (keyring = NO_KEYS));
+    for (const scenario of SCENARIOS) oldOrNew(scenario);
+  });
 
   it('also when it stops again while it puts things right at the start', async () => {
     const firsts = new ImageCount();

@@ -41,9 +41,9 @@ describe('the address of a machine', () => {
     expect(parseMachine('peer.example:25091')).to.deep.equal({
       host: 'peer.example',
       port: 25091,
-      origin: 'http://peer.example:25091',
+      authority: 'peer.example:25091',
     });
-    expect(parseMachine('[::1]:1')).to.deep.equal({ host: '::1', port: 1, origin: 'http://[::1]:1' });
+    expect(parseMachine('[::1]:1')).to.deep.equal({ host: '::1', port: 1, authority: '[::1]:1' });
   });
 
   for (const text of ['', 'host', 'host:', ':1', 'host:0', 'host:65536', '::1:80', 'a/b:1', 'user@host:1', 'a b:1']) {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { seal, unseal } from '../../../../src/adapters/storage/sealed-document.ts';
+import { ENCRYPTED_FORMAT, seal, unseal } from '../../../../src/adapters/storage/sealed-document.ts';
 
 describe('A sealed document', () => {
   it('gives back any JSON value', () => {
@@ -31,6 +31,12 @@ describe('A sealed document', () => {
   });
 
   it('of a newer form is told apart from a damaged one', () => {
-    expect(unseal('{"format":2,"sha256":"?","value":{}}')).to.deep.equal({ kind: 'newer', format: 2 });
+    expect(unseal('{"format":3,"sha256":"?","value":{}}')).to.deep.equal({ kind: 'newer', format: 3 });
+  });
+
+  it('of a row whose bytes are encrypted says so in its form, which an older program leaves alone', () => {
+    const text = seal({ a: 1 }, ENCRYPTED_FORMAT);
+    expect(text).to.match(/^\{"format":2,/);
+    expect(unseal(text)).to.deep.equal({ kind: 'value', value: { a: 1 } });
   });
 });

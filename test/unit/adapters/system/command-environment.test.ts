@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { environmentName } from '../../../../src/config/environment.ts';
+import { OPTION_KEYS, optionOf } from '../../../../src/config/options.ts';
 import { commandEnvironment } from '../../../../src/adapters/system/command-environment.ts';
 
 describe('the environment of a command', () => {
@@ -21,6 +23,13 @@ describe('the environment of a command', () => {
       CROSSDC_DATA_SNAPSHOT_JDBC_URL: 'postgres://u:p@h/d',
       CROSSDC_APP_WEBHOOK_URL: 'https://u:p@h/',
     };
+    expect(commandEnvironment(secrets, {})).to.deep.equal({});
+  });
+
+  it('has none of the keys that are secret or may have a secret in them, whichever are added', () => {
+    const keys = OPTION_KEYS.filter((key) => optionOf(key).isSecret === true || optionOf(key).kind.shown !== undefined);
+    expect(keys).to.include.members(['localApiToken', 'localApiReadToken', 'peerSharedKey', 'dataSnapshotJdbcUrl']);
+    const secrets = Object.fromEntries(keys.map((key) => [environmentName(key), 'x']));
     expect(commandEnvironment(secrets, {})).to.deep.equal({});
   });
 

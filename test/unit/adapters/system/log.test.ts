@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { PinoLog, type LogLevel } from '../../../../src/adapters/system/log.ts';
 import { writeWhole } from '../../../../src/adapters/system/log-lines.ts';
-import { Secret } from '../../../../src/config/secret.ts';
+import { Secret } from '../../../../src/secret.ts';
 import { GatewayError } from '../../../../src/errors.ts';
 
 function logTo(lines: string[], format: 'json' | 'pretty' = 'json', level: LogLevel = 'debug'): PinoLog {

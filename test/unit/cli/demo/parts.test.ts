@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { booksTable, ordersIn, sameBooks } from '../../../../src/cli/demo/books-text.ts';
 import { BOOKS, OrderBooks } from '../../../../src/cli/demo/order-books.ts';
 import { configText } from '../../../../src/cli/demo/settings.ts';
+import { newSharedKeyFile } from '../../../../src/cli/keys/texts.ts';
 import { timelineLine } from '../../../../src/cli/demo/timeline.ts';
 import { loadConfig } from '../../../../src/config/load.ts';
 
@@ -74,13 +75,18 @@ describe("the demo's configuration", () => {
       peerPort: 20_001 + index,
       localPort: 20_101 + index,
       stateDirectory: `/tmp/a b/${name}`,
+      keyFile: '/tmp/a b/peer.keys',
     }));
-    const text = configText(sites[0]!, sites[1]!);
+    const files = new Map([
+      ['/x/dc1.conf', configText(sites[0]!, sites[1]!)],
+      ['/tmp/a b/peer.keys', newSharedKeyFile(0).text],
+    ]);
     const loaded = loadConfig({
       configFile: '/x/dc1.conf',
-      readFile: (path) => (path === '/x/dc1.conf' ? text : missing()),
+      readFile: (path) => files.get(path) ?? missing(),
     });
     expect(loaded).to.include({ ok: true });
+    expect(loaded.ok && loaded.config.peerAuth).to.equal('key');
     expect(loaded.warnings).to.deep.equal([]);
   });
 });
