@@ -59,22 +59,26 @@ function certifiedNames(socket: Socket, nowMs: number): readonly string[] {
       throw new TrustRefusal('certificate-expired', `The certificate expired: ${certificate.validTo}.`);
     throw new TrustRefusal('certificate-untrusted', `The certificate is not accepted: ${code}.`);
   }
-  const expiresMs = Date.parse(certificate.validTo);
+  const certified = certifiedBy(certificate);
   // A connection may outlive its certificate; then it is over.
-  if (nowMs >= expiresMs)
+  if (nowMs >= certified.expiresMs)
     throw new TrustRefusal('certificate-expired', `The certificate expired: ${certificate.validTo}.`);
-  const names = namesInCertificate(certificate);
-  knownCertificates.set(socket, { names, expiresMs });
-  return names;
+  knownCertificates.set(socket, certified);
+  return certified.names;
 }
 
-const knownCertificates = new WeakMap<TLSSocket, { readonly names: readonly string[]; readonly expiresMs: number }>();
+const knownCertificates = new WeakMap<TLSSocket, Certified>();
 
 function listed(names: readonly string[]): string {
   return names.length === 0 ? 'A certificate that names no data centre' : names.map((name) => `"${name}"`).join(', ');
 }
 
-/** The names in a certificate that was shown to us as a client, from its DER. */
-export function namesOfRaw(raw: Uint8Array): readonly string[] {
-  return namesInCertificate(new X509Certificate(raw));
+/** What counts of a certificate that was shown: for whom it speaks, and until when, in milliseconds since 1970. */
+export interface Certified {
+  readonly names: readonly string[];
+  readonly expiresMs: number;
+}
+
+export function certifiedBy(certificate: X509Certificate): Certified {
+  return { names: namesInCertificate(certificate), expiresMs: Date.parse(certificate.validTo) };
 }

@@ -1,7 +1,8 @@
+import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
 import type { Refused } from '../../ports/peer-transport.ts';
 import { SIGNATURE_HEADER } from '../../wire/tokens.ts';
-import { namesOfRaw } from './caller.ts';
+import { certifiedBy, type Certified } from './caller.ts';
 import type { PeerTrust } from './peer-trust.ts';
 import type { OutgoingRequest, TokenSession } from './token-authority.ts';
 
@@ -29,8 +30,8 @@ export class PeerLink {
   readonly trust: PeerTrust;
   readonly #expected: string | null;
   readonly #session: TokenSession;
-  /** Of the certificate that the machine showed last. */
-  #certified: readonly string[] = [];
+  /** The certificate that the machine showed last. */
+  #certified: Certified = { names: [], expiresMs: 0 };
 
   /** @param dataCenter whose gateway the machine is; null while nobody knows: then whoever proves a name has it */
   constructor(trust: PeerTrust, dataCenter: string | null, session: TokenSession) {
@@ -50,8 +51,8 @@ export class PeerLink {
 
   /** As `tls.connect` takes it: the certificate's names count, not the address by which the machine was found. */
   readonly checkServerIdentity = (_host: string, certificate: PeerCertificate): Error | undefined => {
-    const names = namesOfRaw(certificate.raw);
-    this.#certified = names;
+    this.#certified = certifiedBy(new X509Certificate(certificate.raw));
+    const { names } = this.#certified;
     if (this.#expected === null || names.includes(this.#expected)) return undefined;
     const whose = names.length === 0 ? 'no data centre' : names.map((name) => `"${name}"`).join(', ');
     return Object.assign(new Error(`The machine's certificate is of ${whose}, not of "${this.#expected}".`), {
@@ -62,7 +63,11 @@ export class PeerLink {
   /** @returns why the answer is not believed; null when it is */
   async check(answer: GivenAnswer, token: string, claimed: string | null): Promise<Refused | null> {
     const { tls, tokens } = this.trust;
-    if (tls !== null && (claimed === null || !this.#certified.includes(claimed)))
+    const { names, expiresMs } = this.#certified;
+    // A connection may outlive its certificate; then it is over.
+    if (tls !== null && this.trust.wallMs() >= expiresMs)
+      return refused('tls', 'The certificate of the machine has expired.');
+    if (tls !== null && (claimed === null || !names.includes(claimed)))
       return refused('wrong-data-center', `The answer is not of the data centre that the machine's certificate names.`);
     if (tokens === null) return null;
     const signature = answer.headers[SIGNATURE_HEADER];

@@ -217,6 +217,22 @@ describe('the proof of two gateways to each other', () => {
     });
   });
 
+  it('ends with the certificate, also on a connection that was made before', async () => {
+    const short = { fromMs: Date.now() - DAY_MS, untilMs: Date.now() + DAY_MS };
+    for (const [mine, theirs, reason] of [
+      [await ca.issue('dc1', short), dc2, 'unauthorized'],
+      [dc1, await ca.issue('dc2', short), 'tls'],
+    ] as const) {
+      let laterMs = 0;
+      const wallMs = (): number => Date.now() + laterMs;
+      const client = trustWith('dc1', { tls: mine, wallMs });
+      const { transport, to } = await pair(client, trustWith('dc2', { tls: theirs, wallMs }));
+      expect(await transport.sendMessage(to, MESSAGE, NEVER)).to.have.property('kind', 'answered');
+      laterMs = 2 * DAY_MS;
+      expect(await transport.sendMessage(to, MESSAGE, NEVER)).to.include({ kind: 'refused', reason });
+    }
+  });
+
   it('signs anew by itself when the peer was started again', async () => {
     const inbox = new FakeInbox();
     const first = await opened.listener(inbox, { trust: trustWith('dc2', { keys: KEY }) });
