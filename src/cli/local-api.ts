@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { messageOf } from '../errors.ts';
 import { MIB, SECOND_MS } from '../units.ts';
 import { CliError, EXIT } from './exit-status.ts';
+import { awaitAnswerAfterFailedWrite } from './late-answer.ts';
 import { noGateway, problemError, unreachable } from './local-api-errors.ts';
 import type { Target } from './target.ts';
 
@@ -48,6 +49,7 @@ export class LocalApi {
     const body = exchange.json === undefined ? undefined : JSON.stringify(exchange.json);
     const request = open(this.#options(exchange, body));
     const answered = this.#answer(request, exchange);
+    awaitAnswerAfterFailedWrite(request);
     if (exchange.content === undefined) {
       request.end(body);
       return answered;

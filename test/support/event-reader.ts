@@ -18,6 +18,8 @@ export interface SeenEvent<T extends EventType = EventType> {
 /** A subscriber of one gateway's event stream that resumes after each restart, as an application would. */
 export class EventReader {
   readonly #seen = new Seen<SeenEvent>();
+  /** Called with each event as it comes, by whoever acts on them. */
+  onEvent: (seen: SeenEvent) => void = () => undefined;
   #lastId = 0;
   #request: ClientRequest | undefined;
 
@@ -65,9 +67,15 @@ export class EventReader {
     return (await this.#seen.until(`the event ${type}`, fits, from)) as unknown as SeenEvent<T>;
   }
 
-  /** Lets time pass in which none of these may come. */
-  async noneFor(ms: number, types: readonly EventType[], from = this.mark): Promise<void> {
-    await this.#seen.noneFor(ms, types.join(' or '), (seen) => types.includes(seen.data.type), from);
+  /** Lets time pass in which none of these may come, or none that `where` is true of. */
+  async noneFor(
+    ms: number,
+    types: readonly EventType[],
+    from = this.mark,
+    where: (event: GatewayEvent) => boolean = () => true,
+  ): Promise<void> {
+    const isForbidden = ({ data }: SeenEvent): boolean => types.includes(data.type) && where(data);
+    await this.#seen.noneFor(ms, types.join(' or '), isForbidden, from);
   }
 
   async #read(response: IncomingMessage): Promise<void> {
@@ -76,7 +84,9 @@ export class EventReader {
         toldSecrets.hear('the event stream', message.data);
         const id = message.id === null ? null : Number(message.id);
         this.#lastId = id ?? this.#lastId;
-        this.#seen.add({ id, data: JSON.parse(message.data) as GatewayEvent, at: performance.now() });
+        const seen: SeenEvent = { id, data: JSON.parse(message.data) as GatewayEvent, at: performance.now() };
+        this.#seen.add(seen);
+        this.onEvent(seen);
       }
     } catch {
       // The gateway is gone; whoever waits for an event finds out by its own bound, or by the exit.

@@ -134,7 +134,9 @@ describe('a peer whose name is not configured', () => {
     dc1.keys.localDataCenterName = 'dc9';
     await dc1.start();
     await untilShown('the refusal', async () => ((await rejected(dc2, 'wrong-data-center')) >= 3 ? true : undefined));
-    expect(dc2.events.of('peer-up').map((seen) => seen.data.dataCenter)).to.deep.equal(['dc1']);
+    // On a busy machine it may have been suspect meanwhile, and up again.
+    const named = new Set(dc2.events.of('peer-up').map((seen) => seen.data.dataCenter));
+    expect([...named]).to.deep.equal(['dc1']);
     expect((await dc2.status()).peers.map((peer) => peer.name)).to.deep.equal(['dc1']);
     expect((await dc2.held('dc1')).map((row) => row.origin)).to.deep.equal(['orders']);
   });

@@ -65,7 +65,9 @@ function isStillSending({ request, response, context }: Exchange): boolean {
 
 /**
  * A connection that is closed while input waits at it is reset, and the client never sees why. So the whole answer is
- * sent, a bounded part of the body is read and thrown away, and the client is given a moment to notice.
+ * sent, a bounded part of the body is read and thrown away, and the client is given a moment to notice. We end our half
+ * of the connection first and leave the other half to the client (RFC 9112 §9.6): even the empty write by which it ends
+ * its body would fail at a closed Unix socket, and take the answer with it.
  */
 async function answerWhileSending({ request, response, context }: Exchange, body: Buffer): Promise<void> {
   const { drainBytes, lingerMs } = context.limits;
@@ -73,12 +75,13 @@ async function answerWhileSending({ request, response, context }: Exchange, body
   const done = new AbortController();
   const finish = (): void => done.abort();
   gone.addEventListener('abort', finish);
-  request.once('end', finish);
   let bytes = 0;
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > drainBytes) request.pause();
   });
+  // Null while another answer is still on its way before this one.
+  request.once('end', () => response.socket?.end());
   request.on('error', finish);
   response.setHeader('connection', 'close');
   response.write(body);

@@ -20,9 +20,18 @@ export interface Result<Row> {
   readonly command: string;
 }
 
+/** How long a database is waited for, in milliseconds. A test has less of it. */
+export interface Patience {
+  readonly connectMs: number;
+  readonly statementMs: number;
+}
+
+const PATIENCE: Patience = { connectMs: CONNECT_MS, statementMs: STATEMENT_MS };
+
 export interface Login {
   readonly connection: DatabaseConnection;
   readonly applicationName: string;
+  readonly patience?: Patience | undefined;
 }
 
 /**
@@ -31,6 +40,7 @@ export interface Login {
  */
 export class Connection {
   readonly #client: Client;
+  readonly #statementMs: number;
   readonly host: Host;
   /** Called once, when it breaks; not when it is ended in order. */
   onBroken: () => void = ignore;
@@ -39,9 +49,10 @@ export class Connection {
   #cause: unknown;
   #hasHung = false;
 
-  private constructor(client: Client, host: Host) {
+  private constructor(client: Client, host: Host, statementMs: number) {
     this.#client = client;
     this.host = host;
+    this.#statementMs = statementMs;
     client.on('error', (error) => {
       this.#cause ??= error;
       this.#break();
@@ -64,6 +75,7 @@ export class Connection {
 
   static async #connect(login: Login, host: Host, tls: TlsChoice): Promise<Connection> {
     const { database, user, password } = login.connection;
+    const { patience = PATIENCE } = login;
     const client = new Client({
       ...host,
       database,
@@ -76,7 +88,7 @@ export class Connection {
       ssl: tls,
       sslnegotiation: 'postgres',
       application_name: login.applicationName,
-      connectionTimeoutMillis: CONNECT_MS,
+      connectionTimeoutMillis: patience.connectMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     });
@@ -88,7 +100,7 @@ export class Connection {
       client.connection.stream.destroy();
       throw lost(error, host);
     }
-    return new Connection(client, host);
+    return new Connection(client, host, patience.statementMs);
   }
 
   get isBroken(): boolean {
@@ -146,10 +158,10 @@ export class Connection {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        reject(new ConnectionLost(`${hostText(this.host)}: no answer for ${STATEMENT_MS / SECOND_MS} s`));
+        reject(new ConnectionLost(`${hostText(this.host)}: no answer for ${this.#statementMs / SECOND_MS} s`));
         this.#hasHung = true;
         this.destroy();
-      }, STATEMENT_MS);
+      }, this.#statementMs);
     });
     try {
       return await Promise.race([work, late]);

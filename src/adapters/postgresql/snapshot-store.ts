@@ -9,6 +9,7 @@ import { NO_KEYS, type Keyring } from '../storage/keyring.ts';
 import { ignore, Lanes } from '../storage/lanes.ts';
 import { setAsideByWithdrawal } from '../storage/snapshot-index.ts';
 import { assertAdmissible, assertStorable, rowOf } from '../storage/snapshot-row.ts';
+import type { Patience } from './connection.ts';
 import type { Pace } from './content-reader.ts';
 import { databaseError } from './database-error.ts';
 import { Permits } from './permits.ts';
@@ -53,6 +54,8 @@ export interface PostgresSnapshotStoreOptions {
   readonly maxOrigins?: number;
   /** Encrypts what is stored from now on, and reads what is encrypted; without one nothing is encrypted. */
   readonly keyring?: Keyring | undefined;
+  /** How long a database that does not answer is waited for: 5 s for a connection, 10 s for a statement, unless said otherwise. */
+  readonly patience?: Patience | undefined;
 }
 
 /**
@@ -77,9 +80,10 @@ export class PostgresSnapshotStore implements SnapshotStore {
   private constructor(options: PostgresSnapshotStoreOptions) {
     this.#options = options;
     this.#keyring = options.keyring ?? NO_KEYS;
-    const { connection, applicationName, table, keyColumn, name } = options;
-    this.#sessions = new Sessions({ login: { connection, applicationName }, table, keyColumn, name }, (session) =>
-      this.#load(session),
+    const { connection, applicationName, patience, table, keyColumn, name } = options;
+    this.#sessions = new Sessions(
+      { login: { connection, applicationName, patience }, table, keyColumn, name },
+      (session) => this.#load(session),
     );
     this.#reader = new VersionReader({
       name,

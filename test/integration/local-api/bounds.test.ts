@@ -16,9 +16,10 @@ function problemsIn(text: string): string[] {
   return [...text.matchAll(/"type":"urn:crossdc:problem:([a-z-]+)"/g)].map(([, code = '']) => code);
 }
 
+/** However it was closed: whoever is still sending at that moment sees a reset. */
 async function closedOf(socket: Socket): Promise<void> {
   socket.on('error', () => undefined).resume();
-  if (!socket.closed) await once(socket, 'close');
+  if (!socket.closed) await new Promise((resolve) => void socket.once('close', resolve));
 }
 
 describe('local API: what one request may take up', () => {

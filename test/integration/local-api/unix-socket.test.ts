@@ -193,6 +193,24 @@ describe('local API: on a Unix socket', () => {
     });
   }
 
+  it('leaves its half of the connection to a client that it refused, so that no write breaks the answer', async () => {
+    const api = await new Harness({ socket, token: 'one' }).start();
+    const client = connect({ path: socket, allowHalfOpen: true });
+    let broken: unknown = null;
+    client.on('error', (error) => (broken = error));
+    const chunks: Buffer[] = [];
+    client.on('data', (chunk: Buffer) => chunks.push(chunk));
+    client.write('PUT /v1/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\nstate');
+    await once(client, 'end');
+    // As node:http ends a body whose length it has said.
+    await new Promise((written) => client.write('', written));
+    expect(broken).to.equal(null);
+    client.end();
+    await once(client, 'close');
+    expect(Buffer.concat(chunks).toString()).to.match(/^HTTP\/1\.1 401 /);
+    await api.stop();
+  });
+
   it('takes a path relative to the current folder', async () => {
     const path = relative(process.cwd(), socket);
     const api = await new Harness({ socket: path }).start();
