@@ -4,7 +4,6 @@ import type { Relay } from './relay.ts';
 import type { Stage } from './stage.ts';
 
 export const TRIO = ['dc1', 'dc2', 'dc3'] as const;
-type TrioName = (typeof TRIO)[number];
 
 /** Three gateways, each the others' peer; everything between any two goes through a line that can be cut. */
 export class Trio {

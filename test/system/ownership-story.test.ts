@@ -119,9 +119,10 @@ describe('the story of three data centres', () => {
     // Both clocks are this machine's, and count whole milliseconds.
     expect(performance.timeOrigin + first.answeredAt).to.be.at.least(Date.parse(completed.data.at) - 5);
 
-    // Everybody hears of it, and nobody else wanted it.
+    // Everybody hears of it, and nobody else got it: on a slow machine the next in turn may have begun, and is called off.
     expect(bare(await untilRow(dc3, 'dc2', 'taken over', ({ owner }) => owner === 'dc1'))).to.deep.equal(bare(row));
-    expect(dc3.events.types(marks.dc3, 'takeover-started')).to.deep.equal([]);
+    expect(dc3.events.types(marks.dc3, 'takeover-completed')).to.deep.equal([]);
+    expect((await dc3.deliveries()).filter(({ state }) => state !== 'cancelled')).to.deep.equal([]);
     expect(lostBetween(app('dc2'), app('dc1'), 'dc2')).to.have.length.at.most(2);
     expect((await historyOf(dc1, 'takeover')).map(({ outcome }) => outcome)).to.deep.equal(['completed']);
   });
