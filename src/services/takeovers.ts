@@ -125,7 +125,7 @@ export class Takeovers {
       const block = this.blockedBy(workload);
       if (block !== null) blocks.push(block);
     }
-    peer.blockedBy = peer.health.state === 'down' ? (blocks[0] ?? null) : null;
+    peer.blockedBy = peer.health.state === 'down' ? (this.blockedBy(peer.name) ?? blocks[0] ?? null) : null;
   }
 
   /** The peer is there again, or left in order: what it does itself must not be taken over. What is held stays held. */

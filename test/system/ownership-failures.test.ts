@@ -235,7 +235,8 @@ describe('25: everything answers, but the newest replicated snapshot is old', ()
     await dc1.untilPeer('dc2', 'up', ({ state }) => state === 'up');
     // What it posted for the work that it has lost gets older and older, and nobody can post anything newer here.
     expect(await replication(dc1)).to.deep.equal({ ok: true, detail: 'fresh' });
-    expect((await dc1.peer('dc2')).sync.inSync).to.equal(true);
+    // As soon as it has asked what the other holds.
+    await dc1.untilPeer('dc2', 'in sync', ({ sync }) => sync.inSync);
 
     // The new owner is held to it for what its application posts: first for neither, then for both.
     await app2.postAll('dc1');
