@@ -26,7 +26,6 @@ export class Watcher {
   readonly #owners: Owners;
   readonly #complain: Complaint;
   readonly #newest = new Map<string, number>();
-  #nextEvent = 0;
 
   constructor(gateway: Gateway, of: { peer: string; wasPosted: WasPosted; owners: Owners; complain: Complaint }) {
     this.#process = gateway.process;
@@ -86,13 +85,10 @@ export class Watcher {
     }
   }
 
-  /** Each delivery that was announced since, as far as it is not called off meanwhile. */
+  /** All that is open now: one that was announced may have been called off, or offer another version, since. */
   async #absorb(): Promise<void> {
-    const { all } = this.#process.events;
-    for (; this.#nextEvent < all.length; this.#nextEvent += 1) {
-      const event = all[this.#nextEvent]?.data;
-      if (event?.type === 'delivery') await this.#answer(event.delivery);
-    }
+    for (const delivery of await this.#rows<Delivery>('/v1/deliveries?state=open'))
+      await this.#answer(delivery).catch(() => undefined);
   }
 
   async #answer(delivery: Delivery): Promise<void> {

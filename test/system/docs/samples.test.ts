@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -19,10 +19,14 @@ describeWithTool('promtool', 'the Prometheus samples', (promtool) => {
   it('are taken by promtool, and a broken rule would not be', () => {
     expect(runTool(promtool, ['check', 'rules', join(PROJECT, 'opt/prometheus/alerts.yml')]).status).to.equal(0);
     expect(runTool(promtool, ['check', 'config', join(PROJECT, 'opt/prometheus/scrape.yml')]).status).to.equal(0);
-    expect(
-      runTool(promtool, ['check', 'rules'], { input: 'groups: [{ name: a, rules: [{ alert: A, expr: "(" }] }]' })
-        .status,
-    ).not.to.equal(0);
+    const folder = mkdtempSync(join(tmpdir(), 'crossdc-test-'));
+    try {
+      const broken = join(folder, 'broken.yml');
+      writeFileSync(broken, 'groups: [{ name: a, rules: [{ alert: A, expr: "(" }] }]');
+      expect(runTool(promtool, ['check', 'rules', broken]).status).not.to.equal(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
