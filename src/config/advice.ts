@@ -1,5 +1,4 @@
 import type { OptionKey } from './options.ts';
-import { ownershipWarnings } from './ownership-rules.ts';
 import { remark, type Place, type Remark } from './problem.ts';
 import type { Settings } from './settings.ts';
 
@@ -12,7 +11,6 @@ export function warningsOf(settings: Settings, fallback: Place): Remark[] {
     ...timingWarnings(settings, fallback),
     ...effectWarnings(settings, fallback),
     ...choiceWarnings(settings, fallback),
-    ...ownershipWarnings(settings, fallback),
   ];
 }
 

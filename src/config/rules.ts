@@ -2,7 +2,6 @@ import { relative } from 'node:path';
 import { isLoopback, overlaps } from './addresses.ts';
 import { peerAuthOf, peerHostDefault } from './config.ts';
 import type { OptionKey } from './options.ts';
-import { takeoverOrderProblems } from './ownership-rules.ts';
 import { placeText, quoted, remark, type Place, type Remark } from './problem.ts';
 import type { Machine } from './addresses.ts';
 import type { Setting, Settings } from './settings.ts';
@@ -20,7 +19,6 @@ export function contradictions(settings: Settings, fallback: Place): Remark[] {
     ...tokenProblems(settings, fallback),
     ...healthProblems(settings, fallback),
     ...folderProblems(settings, fallback),
-    ...takeoverOrderProblems(settings, fallback),
   ];
 }
 

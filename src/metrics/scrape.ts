@@ -12,7 +12,6 @@ export class Scrape {
   readonly #source: () => TelemetrySource | null;
   #peers: readonly ScrapedPeer[] = [];
   #deliveriesOpen = 0;
-  #ownership: ReturnType<TelemetrySource['ownership']> = [];
   #scrubCompletedMs: number | null = null;
   #archives: ReturnType<TelemetrySource['archives']> = [];
   #certificates: ReturnType<TelemetrySource['certificates']> = [];
@@ -26,7 +25,6 @@ export class Scrape {
     const source = this.#source();
     this.#peers = source?.peers() ?? [];
     this.#deliveriesOpen = source?.deliveriesOpen() ?? 0;
-    this.#ownership = source?.ownership() ?? [];
     this.#scrubCompletedMs = source?.scrubCompletedMs() ?? null;
     this.#archives = source?.archives() ?? [];
     this.#certificates = source?.certificates() ?? [];
@@ -38,10 +36,6 @@ export class Scrape {
 
   get deliveriesOpen(): number {
     return this.#deliveriesOpen;
-  }
-
-  get ownership(): ReturnType<TelemetrySource['ownership']> {
-    return this.#ownership;
   }
 
   get scrubCompletedMs(): number | null {

@@ -22,9 +22,7 @@ export class PeerRecords {
     peer.lastHeartbeatMs = wallOf(record['lastHeartbeatAt']);
     peer.lastReplicatedMs = wallOf(record['lastReplicatedAt']);
     peer.transitions = typeof record['transitions'] === 'number' ? record['transitions'] : 0;
-    // `takeoverDue` is what records of the first version called it.
-    peer.isCommandDue = record['commandDue'] === true || record['takeoverDue'] === true;
-    peer.hasReplicated = record['hasReplicated'] === true;
+    peer.isTakeoverDue = record['takeoverDue'] === true;
     peer.returning = Array.isArray(record['returning']) ? record['returning'].filter(isReturnItem) : [];
   }
 
@@ -42,8 +40,7 @@ export class PeerRecords {
       lastHeartbeatAt: peer.lastHeartbeatMs === null ? null : isoTime(peer.lastHeartbeatMs),
       lastReplicatedAt: peer.lastReplicatedMs === null ? null : isoTime(peer.lastReplicatedMs),
       transitions: peer.transitions,
-      commandDue: peer.isCommandDue,
-      hasReplicated: peer.hasReplicated,
+      takeoverDue: peer.isTakeoverDue,
       returning: peer.returning,
     });
   }

@@ -1,16 +1,223 @@
 import type { GatewayEvent } from '../../core/events.ts';
-import { Journal, type JournalKind, type JournalOptions } from './journal.ts';
-import { parseEntry } from './journal-lines.ts';
+import type { EventLog } from '../../ports/event-log.ts';
+import type { Log } from '../../ports/log.ts';
+import { GatewayError } from '../../errors.ts';
+import { MIB } from '../../units.ts';
+import { realDisk, type Disk } from './disk.ts';
+import { printEvent } from './event-lines.ts';
+import { EventSegments } from './event-segments.ts';
+import { makeRoot } from './folders.ts';
+import { RecentEvents } from './recent-events.ts';
+import { storeError, withStoreErrors } from './store-error.ts';
 
-export type FileEventLogOptions = JournalOptions;
+export interface FileEventLogOptions {
+  /** The folder of the segments; made when it is missing. */
+  readonly root: string;
+  readonly log: Log;
+  readonly disk?: Disk | undefined;
+  /** Bytes of a segment before the next is begun; 4 MiB unless said otherwise. */
+  readonly segmentBytes?: number | undefined;
+  /** Segments kept; 16 unless said otherwise. Raising either keeps events longer and takes disk. */
+  readonly segments?: number | undefined;
+  /** The newest events are answered from memory; 2,000 unless said otherwise. */
+  readonly recentEvents?: number | undefined;
+  /** Events that wait for a disk that does not take them; 10,000 unless said otherwise. Then the oldest are given up. */
+  readonly backlog?: number | undefined;
+}
 
-const EVENTS: JournalKind<GatewayEvent> = {
-  store: 'events',
-  parse: (line) => parseEntry(line, ['type']) as GatewayEvent | null,
-};
+/** Characters of recent events in memory: a delivery of many origins is a large event. */
+const RECENT_CHARS = 16 * MIB;
+const BATCH_EVENTS = 1000;
+const BATCH_CHARS = MIB;
 
-/** The event log as a journal in files. */
-export type FileEventLog = Journal<GatewayEvent>;
-export const FileEventLog = {
-  open: (options: FileEventLogOptions): Promise<FileEventLog> => Journal.open(options, EVENTS),
-};
+interface Unwritten {
+  readonly id: number;
+  readonly line: string;
+  /** null once its caller was told that it is not durable. */
+  waiter: { readonly resolve: () => void; readonly reject: (reason: unknown) => void } | null;
+}
+
+/**
+ * The event log as lines of JSON in segments. What is appended while a write runs goes out together with the next one:
+ * one fsync for all. An event is readable from the moment of `append`, whether or not the disk takes it; one that it
+ * did not take is written, in its order, before the next.
+ */
+export class FileEventLog implements EventLog {
+  readonly #options: FileEventLogOptions;
+  readonly #segments: EventSegments;
+  readonly #recent: RecentEvents;
+  #unwritten: Unwritten[] = [];
+  /** How many of the first in `#unwritten` are being written. */
+  #inFlight = 0;
+  #writing: Promise<void> | null = null;
+  /** Everything above this id is in memory; what is not above it is read from the segments. */
+  #memoryFrom = 0;
+  /** Events up to this id no longer belong to the log: some of them never reached the disk. */
+  #givenUpTo = 0;
+  #durableId = 0;
+  #newestId = 0;
+
+  private constructor(options: FileEventLogOptions, segments: EventSegments) {
+    this.#options = options;
+    this.#segments = segments;
+    this.#recent = new RecentEvents({ events: options.recentEvents ?? 2000, chars: RECENT_CHARS });
+  }
+
+  /** Reads what is there; a torn end and damaged lines are skipped. @throws GatewayError `store-full`, `store-unavailable` */
+  static async open(options: FileEventLogOptions): Promise<FileEventLog> {
+    return withStoreErrors('events', async () => {
+      await makeRoot(options.disk ?? realDisk, options.root);
+      const segments = await EventSegments.open({
+        root: options.root,
+        disk: options.disk ?? realDisk,
+        log: options.log,
+        segmentBytes: options.segmentBytes ?? 4 * MIB,
+        segments: options.segments ?? 16,
+      });
+      const log = new FileEventLog(options, segments);
+      await log.#load();
+      return log;
+    });
+  }
+
+  get newestId(): number {
+    return this.#newestId;
+  }
+
+  get oldestId(): number {
+    const [first] = this.#recent.read(this.#givenUpTo, 1);
+    const stored = this.#segments.oldestId;
+    return stored <= this.#givenUpTo ? (first?.id ?? 0) : Math.min(stored, first?.id ?? stored);
+  }
+
+  append(event: GatewayEvent): Promise<void> {
+    if (!Number.isSafeInteger(event.id) || event.id <= this.#newestId) {
+      return Promise.reject(new RangeError(`the id of an event must grow: ${event.id} after ${this.#newestId}`));
+    }
+    const line = printEvent(event);
+    this.#newestId = event.id;
+    this.#recent.add(event, line);
+    const written = new Promise<void>((resolve, reject) => {
+      this.#unwritten.push({ id: event.id, line, waiter: { resolve, reject } });
+    });
+    this.#boundBacklog();
+    this.#writing ??= this.#writeAll();
+    return written;
+  }
+
+  flush(): Promise<void> {
+    const last = this.#unwritten.at(-1);
+    if (last === undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const { waiter } = last;
+      last.waiter = {
+        resolve: () => {
+          waiter?.resolve();
+          resolve();
+        },
+        reject: (reason: unknown) => {
+          waiter?.reject(reason);
+          reject(reason instanceof Error ? reason : new Error(String(reason)));
+        },
+      };
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  async read(after: number, limit: number): Promise<GatewayEvent[]> {
+    if (limit <= 0) return [];
+    const from = Math.max(after, this.#givenUpTo);
+    // Taken before anything is awaited: together with the segments up to here it has no gap.
+    const recent = this.#recent.read(from, limit);
+    const upTo = this.#memoryFrom;
+    if (from >= upTo) return recent;
+    const older = await withStoreErrors('events', () => this.#segments.read(from, limit, upTo));
+    return [...older, ...recent].slice(0, limit);
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+    await this.#segments.close();
+  }
+
+  async #load(): Promise<void> {
+    const most = this.#options.recentEvents ?? 2000;
+    const { lines, hasOlder } = await this.#segments.loadNewest(most);
+    for (const { event, line } of lines) this.#recent.add(event, line);
+    this.#newestId = this.#recent.newestId;
+    this.#durableId = this.#newestId;
+    if (hasOlder) this.#memoryFrom = this.#recent.oldestId - 1;
+    this.#trim();
+  }
+
+  /** Writes batch after batch for as long as somebody waits. Never rejects: every waiter is told for himself. */
+  async #writeAll(): Promise<void> {
+    // The first turn is given away, so that the appends of one turn go out together.
+    await Promise.resolve();
+    while (this.#unwritten.some((entry) => entry.waiter !== null)) {
+      const batch = this.#nextBatch();
+      this.#inFlight = batch.length;
+      try {
+        await this.#segments.append(Buffer.from(batch.map((entry) => entry.line).join('')), batch[0]?.id ?? 0);
+      } catch (error) {
+        this.#refuseAll(storeError(error, 'events'));
+        continue;
+      } finally {
+        this.#inFlight = 0;
+      }
+      this.#unwritten = this.#unwritten.slice(batch.length);
+      this.#durableId = batch.at(-1)?.id ?? this.#durableId;
+      this.#trim();
+      for (const entry of batch) entry.waiter?.resolve();
+    }
+    // In the same turn as the last look at the queue: an append after it must start a new round.
+    this.#writing = null;
+  }
+
+  #nextBatch(): Unwritten[] {
+    let chars = 0;
+    const end = this.#unwritten.findIndex((entry, i) => {
+      chars += entry.line.length;
+      return i > 0 && (i >= BATCH_EVENTS || chars > BATCH_CHARS);
+    });
+    return end < 0 ? [...this.#unwritten] : this.#unwritten.slice(0, end);
+  }
+
+  /** The events stay, in memory and in their order; those who waited for the disk are told. */
+  #refuseAll(reason: unknown): void {
+    for (const entry of this.#unwritten) {
+      entry.waiter?.reject(reason);
+      entry.waiter = null;
+    }
+  }
+
+  #trim(): void {
+    this.#memoryFrom = Math.max(this.#memoryFrom, this.#recent.trim(this.#durableId));
+  }
+
+  /**
+   * A disk that takes nothing for a long time: the oldest waiting events are given up, and with them all before, so
+   * that the log has no hole. A subscriber that wanted them is told that the log was truncated.
+   */
+  #boundBacklog(): void {
+    const most = this.#options.backlog ?? 10_000;
+    if (this.#unwritten.length <= most) return;
+    const count = Math.min(Math.ceil(most / 10), this.#unwritten.length - this.#inFlight - 1);
+    const dropped = this.#unwritten.splice(this.#inFlight, count);
+    const last = dropped.at(-1);
+    if (last === undefined) return;
+    const reason = new GatewayError(
+      'store-unavailable',
+      'The event log cannot be written and too many events wait for it.',
+    );
+    for (const entry of dropped) entry.waiter?.reject(reason);
+    this.#givenUpTo = last.id;
+    this.#segments.startAnew();
+    this.#durableId = Math.max(this.#durableId, last.id);
+    this.#options.log.error(
+      { events: dropped.length, upTo: last.id },
+      'The event log could not be written for too long; its oldest events are given up',
+    );
+    this.#trim();
+  }
+}
