@@ -24,6 +24,8 @@ export class Watcher {
   readonly #wasPosted: WasPosted;
   readonly #complain: Complaint;
   readonly #newest = new Map<string, number>();
+  readonly #announced = new Set<string>();
+  #nextEvent = 0;
 
   constructor(gateway: Gateway, of: { peer: string; wasPosted: WasPosted; complain: Complaint }) {
     this.#process = gateway.process;
@@ -81,10 +83,18 @@ export class Watcher {
     }
   }
 
-  /** All that is open now: one that was announced may have been called off, or offer another version, since. */
+  /**
+   * All that was announced and is open now: since it was announced it may have been called off, or offer another version.
+   * What was never announced stays open, as it would with any application.
+   */
   async #absorb(): Promise<void> {
+    const { all } = this.#process.events;
+    for (; this.#nextEvent < all.length; this.#nextEvent += 1) {
+      const event = all[this.#nextEvent]?.data;
+      if (event?.type === 'delivery') this.#announced.add(event.delivery.id);
+    }
     for (const delivery of await this.#rows<Delivery>('/v1/deliveries?state=open'))
-      await this.#answer(delivery).catch(() => undefined);
+      if (this.#announced.has(delivery.id)) await this.#answer(delivery).catch(() => undefined);
   }
 
   async #answer(delivery: Delivery): Promise<void> {
