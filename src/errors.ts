@@ -57,12 +57,18 @@ export const ERRORS = {
   'origin-has-newer': { status: 409, title: 'The origin has this version or a newer one', retry: false },
   /** The workload belongs to another data centre; this one may not take snapshots of it. */
   'not-owner': { status: 409, title: 'Another data centre owns the workload', retry: false },
+  /** A change of owner was refused, and nothing has changed; `plan` has each check with its reason. */
+  'ownership-refused': { status: 409, title: 'The change of owner is refused', retry: true },
+  /** The application releases a workload that nobody has asked it to release, or its time was over. */
+  'not-releasing': { status: 409, title: 'The workload is not being released', retry: false },
   /** A message of an earlier run of the peer's gateway. The sender raises its incarnation and goes on. */
   'stale-incarnation': { status: 409, title: 'A newer incarnation was heard', retry: true },
   /** The delivery was cancelled, or the snapshot was settled otherwise, or another version is offered now. */
   'delivery-conflict': { status: 409, title: 'The delivery does not take this answer', retry: false },
   /** A pinned version was found damaged; the delivery now offers another version, or none. Read the delivery again. */
   'snapshot-replaced': { status: 409, title: 'Another version is offered instead', retry: true },
+  /** More than 64 watermarks, or more than 4 KiB of them together. Use fewer names or shorter positions. */
+  'watermarks-too-large': { status: 413, title: 'The watermarks are too large', retry: false },
   /** The snapshot is larger than `dataSnapshotMaxBytes`. Raise the key on both sides, or post a smaller snapshot. */
   'snapshot-too-large': { status: 413, title: 'The snapshot is too large', retry: false },
   /** A JSON body or another bounded thing is too large. */
@@ -75,8 +81,6 @@ export const ERRORS = {
   'headers-too-large': { status: 431, title: 'The headers are too large', retry: false },
   /** A defect of this program. The log has the cause under the request id. */
   internal: { status: 500, title: 'Internal error', retry: true },
-  /** The command, key or request belongs to a part that this version does not have. */
-  'not-built': { status: 501, title: 'This version does not have it', retry: false },
   /** The gateway is on its way out and takes no new work. Normal during a shutdown. */
   'shutting-down': { status: 503, title: 'The gateway is shutting down', retry: true },
   /** The store cannot be used now. Look at the event `store-error` and at the disk. */
@@ -97,6 +101,8 @@ export const ERRORS = {
    * Not normal: a key was taken out too early. The snapshot is kept; list the key again and restart.
    */
   'encryption-key-missing': { status: 503, title: 'The key of the stored snapshot is not listed', retry: false },
+  /** The gateway that has to decide or to be asked does not answer: its peer state says why. Try again when it is up. */
+  'peer-unavailable': { status: 503, title: 'The peer does not answer', retry: true },
   /** The state folder is in use by another process. */
   'state-locked': { status: 503, title: 'The state folder is in use', retry: true },
 } as const satisfies Record<string, { status: number; title: string; retry: boolean }>;
@@ -138,6 +144,22 @@ export interface Problem {
   readonly status: number;
   readonly detail: string;
   readonly field?: string;
+  readonly has?: number;
+  readonly row?: unknown;
+  readonly plan?: unknown;
+  /** Of what was waited for and did not come in time: the answer as far as it came. */
+  readonly requestId?: unknown;
+  readonly rows?: unknown;
+  readonly syncId?: unknown;
+  readonly dataCenter?: unknown;
+  readonly origins?: unknown;
+}
+
+type UnfinishedAnswer = Pick<Problem, 'requestId' | 'rows' | 'syncId' | 'dataCenter' | 'origins'>;
+
+/** None of the members of a problem itself may be among them. */
+function isAnswer(value: unknown): value is UnfinishedAnswer {
+  return typeof value === 'object' && value !== null && !('type' in value || 'status' in value);
 }
 
 /** The problem that leaves the process: of an unexpected error nothing but that it happened. */
@@ -157,6 +179,10 @@ export function problemOf(error: unknown): Problem {
     detail: error.message,
     ...(error.field === undefined ? {} : { field: error.field }),
     ...(typeof error.facts.has === 'number' ? { has: error.facts.has } : {}),
+    // What a caller needs to go on: the row of the workload's owner, the plan with what speaks against it.
+    ...(error.facts.row === undefined ? {} : { row: error.facts.row }),
+    ...(error.facts.plan === undefined ? {} : { plan: error.facts.plan }),
+    ...(isAnswer(error.facts.answer) ? error.facts.answer : {}),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Delivery } from '../core/delivery.ts';
 import type { GatewayEvent } from '../core/events.ts';
+import type { KnownWatermarks, Watermarks } from '../core/watermarks.ts';
 import type {
   DamagedView,
   HeldView,
@@ -7,7 +8,10 @@ import type {
   OwnVersionView,
   PeerView,
   StatusView,
+  SyncView,
 } from '../ports/gateway-api.ts';
+import type { HistoryEntry, OwnershipView, RequestRow, VerifyRow } from '../ports/ownership-api.ts';
+import type { MovePlan } from '../wire/ownership.ts';
 import { noGateway } from './local-api-errors.ts';
 import type { Target } from './target.ts';
 
@@ -39,6 +43,39 @@ export function asReturn(target: Target, value: unknown): ReturnAnswer {
 
 export function asRequest(target: Target, value: unknown): { readonly requestId: string } {
   return checked<{ readonly requestId: string }>(target, value, ['requestId']);
+}
+
+export interface RequestAnswer {
+  readonly requestId: string;
+  readonly rows: readonly RequestRow[];
+}
+
+/** Of a snapshot request that was waited for, whether or not it ended in time. */
+export function asRequestAnswer(target: Target, value: unknown): RequestAnswer {
+  const { requestId, rows: all } = checked<RequestAnswer>(target, value, ['requestId', 'rows']);
+  const found = rows(target, all, 'rows').map((row) => checked<RequestRow>(target, row, ['origin', 'state']));
+  return { requestId, rows: found };
+}
+
+/** Of a sync, whether or not it ended in time. */
+export function asSync(target: Target, value: unknown): SyncView {
+  const { syncId, dataCenter, origins } = checked<SyncView>(target, value, ['syncId', 'dataCenter', 'origins']);
+  const found = rows(target, origins, 'origins').map((row) =>
+    checked<SyncView['origins'][number]>(target, row, ['origin', 'state']),
+  );
+  return { syncId, dataCenter, origins: found };
+}
+
+export function asOwnership(target: Target, value: unknown): OwnershipView {
+  return checked<OwnershipView>(target, value, ['workload', 'owner', 'epoch', 'local']);
+}
+
+export function asOwnershipRows(target: Target, value: unknown): OwnershipView[] {
+  return rows(target, value, 'ownership').map((row) => asOwnership(target, row));
+}
+
+export function asPlan(target: Target, value: unknown): MovePlan {
+  return checked<MovePlan>(target, value, ['workload', 'to', 'epoch', 'checks', 'steps', 'losses']);
 }
 
 /** What a posted snapshot is answered with. */
@@ -74,6 +111,41 @@ export function asPeers(target: Target, value: unknown): PeerView[] {
 
 export function asEvents(target: Target, value: unknown): GatewayEvent[] {
   return rows(target, value, 'events').map((row) => checked<GatewayEvent>(target, row, ['id', 'type']));
+}
+
+export function asHistory(target: Target, value: unknown): HistoryEntry[] {
+  return rows(target, value, 'history').map((row) =>
+    checked<HistoryEntry>(target, row, ['id', 'at', 'kind', 'actor', 'outcome', 'inputs', 'steps']),
+  );
+}
+
+export interface Verification {
+  readonly dataCenter: string;
+  readonly rows: readonly VerifyRow[];
+  /** Rows that are neither the same nor on their way. */
+  readonly differences: number;
+}
+
+export function asVerification(target: Target, value: unknown): Verification {
+  return checked<Verification>(target, value, ['dataCenter', 'rows', 'differences']);
+}
+
+export function asWatermarks(target: Target, value: unknown): Watermarks {
+  const all = checked<Watermarks>(target, value, []);
+  if (!Object.values<unknown>(all).every(isObject)) throw noGateway(target, 'it gave something that is no watermark');
+  return all;
+}
+
+export function asPeerWatermarks(target: Target, value: unknown): KnownWatermarks | NoWatermarks {
+  const answer = checked<KnownWatermarks | NoWatermarks>(target, value, ['incarnation', 'watermarks']);
+  asWatermarks(target, answer.watermarks);
+  return answer;
+}
+
+/** Of a peer that was never heard to say any. */
+interface NoWatermarks {
+  readonly incarnation: null;
+  readonly watermarks: Watermarks;
 }
 
 /** A list, bare or as the one field of an object. */

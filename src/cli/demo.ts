@@ -7,7 +7,7 @@ import { SECOND_MS } from '../units.ts';
 import { parseCommandLine, type Command } from './command.ts';
 import { Children } from './demo/children.ts';
 import { keyFileIn, startGateways, type Stage } from './demo/stage.ts';
-import { comeBack, killAndTakeOver, leave, reopen, replicate, seeEachOther } from './demo/story.ts';
+import { comeBack, failBack, killAndTakeOver, leave, reopen, replicate, seeEachOther } from './demo/story.ts';
 import { Timeline } from './demo/timeline.ts';
 import { isInterruption, Watch } from './demo/watch.ts';
 import { printable } from './display-width.ts';
@@ -27,8 +27,8 @@ export const demoCommand: Command = {
 crossdc demo [--keep]
 
 Two gateways and a small application beside each, on free loopback ports and in a temporary folder, with a new key by
-which each knows the other: heartbeats, snapshots, a data centre that is killed, its takeover, its return, an orderly
-shutdown. Prints a timeline; the exit status is 0 only if every step was verified. Takes less than a minute and leaves
+which each knows the other: heartbeats, snapshots, a data centre that is killed, its takeover, its return without the
+work, its fail-back, an orderly shutdown. Prints a timeline; the exit status is 0 only if every step was verified. Takes less than a minute and leaves
 nothing behind.
 
   --keep             leaves both running at the end, until Ctrl-C; says where they answer
@@ -81,8 +81,9 @@ async function play({ io, folder, children, keep }: Play): Promise<number> {
     const stage: Stage = { ...(await startGateways({ folder, children, watch })), timeline, watch };
     await seeEachOther(stage);
     await replicate(stage);
-    const had = await killAndTakeOver(stage);
-    await comeBack(stage, had);
+    await killAndTakeOver(stage);
+    await comeBack(stage);
+    await failBack(stage);
     await leave(stage);
     if (keep) {
       await reopen(stage);

@@ -1,7 +1,9 @@
 import type { Delivery } from '../core/delivery.ts';
 import type { GatewayEvent } from '../core/events.ts';
+import type { Conflict, OwnershipRow } from '../core/ownership.ts';
 import { printable } from './display-width.ts';
 import { count, formatBytes } from './format.ts';
+import { conflictText } from './ownership-advice.ts';
 
 /** Room for the longest name of an event, so that the facts stand in one column. */
 const TYPE_COLUMNS = 24;
@@ -16,8 +18,16 @@ export function renderEvent(event: GatewayEvent): string {
 function fact(name: string, value: unknown): string[] {
   if (value === null || value === undefined) return [];
   if (name === 'delivery' && typeof value === 'object') return [deliveryText(value as Delivery)];
+  if (name === 'row' || name === 'was') return [`${name}=${word(rowText(value as OwnershipRow))}`];
+  if (name === 'conflict') return [conflictText(value as Conflict)];
+  if (name === 'seconds' && typeof value === 'number') return [`seconds=${value.toFixed(1)}`];
   if (Array.isArray(value)) return [`${name}=${value.map((part) => word(part)).join(',')}`];
   return [`${name}=${word(value)}`];
+}
+
+/** "dc2, epoch 8, takeover". */
+function rowText({ owner, epoch, reason }: OwnershipRow): string {
+  return `${owner}, epoch ${epoch}, ${reason}`;
 }
 
 /** Quoted where it would not stand as one word. */

@@ -18,8 +18,3 @@ export class CliError extends Error {
 export function usageError(message: string): CliError {
   return new CliError(EXIT.usage, message);
 }
-
-/** A command or option of the interface that this version does not have. */
-export function notBuilt(what: string): CliError {
-  return usageError(`${what} is not built yet in this version`);
-}

@@ -47,16 +47,30 @@ export function noGateway(target: Target, why: string): CliError {
   );
 }
 
+/** A refusal of the gateway. */
+export class ProblemError extends CliError {
+  /** Of a refused change of owner: what speaks against it; undefined otherwise. */
+  readonly plan: unknown;
+  /** Of what was waited for and did not come in time: the answer as far as it came; undefined otherwise. */
+  readonly unfinished: unknown;
+
+  constructor(message: string, { plan, unfinished }: Pick<ParsedProblem, 'plan' | 'unfinished'>) {
+    super(EXIT.failed, message);
+    this.plan = plan;
+    this.unfinished = unfinished;
+  }
+}
+
 /** An answer that is no success: the gateway's own problem (RFC 9457), or that of something else in its place. */
 export function problemError(target: Target, answer: IncomingMessage, body: string): CliError {
   const status = answer.statusCode ?? 0;
   const problem = parseProblem(body);
   if (problem === undefined) return noGateway(target, `it answered ${status} without a problem object`);
-  const { type, title, detail, field } = problem;
+  const { title, detail, field } = problem;
   const parts = [title, detail].filter((part, index, all) => part !== '' && all.indexOf(part) === index);
-  const advice = isPeerListener(answer) ? PEER_LISTENER : adviceOn(type, target);
+  const advice = isPeerListener(answer) ? PEER_LISTENER : adviceOn(problem.type, target);
   const where = field === '' ? '' : ` (field ${field})`;
-  return new CliError(EXIT.failed, printable(`${parts.join(': ')}${where}`) + advice);
+  return new ProblemError(printable(`${parts.join(': ')}${where}`) + advice, problem);
 }
 
 /** What would make the gateway answer. */
@@ -98,7 +112,16 @@ export function isRefused(error: unknown): boolean {
   return code === 'ECONNREFUSED' || code === 'ENOENT';
 }
 
-function parseProblem(body: string): { type: string; title: string; detail: string; field: string } | undefined {
+interface ParsedProblem {
+  readonly type: string;
+  readonly title: string;
+  readonly detail: string;
+  readonly field: string;
+  readonly plan: unknown;
+  readonly unfinished: unknown;
+}
+
+function parseProblem(body: string): ParsedProblem | undefined {
   let value: unknown;
   try {
     value = JSON.parse(body);
@@ -111,7 +134,9 @@ function parseProblem(body: string): { type: string; title: string; detail: stri
     const part: unknown = (value as Record<string, unknown>)[name];
     return typeof part === 'string' ? part : '';
   };
-  return { type: text('type'), title: value.title, detail: text('detail'), field: text('field') };
+  const plan = 'plan' in value ? value.plan : undefined;
+  const unfinished = text('type') === 'urn:crossdc:problem:not-in-time' ? value : undefined;
+  return { type: text('type'), title: value.title, detail: text('detail'), field: text('field'), plan, unfinished };
 }
 
 function codeOf(error: Error): string {

@@ -1,6 +1,6 @@
 import type { Command } from './command.ts';
 import { printable } from './display-width.ts';
-import { CliError, EXIT, notBuilt, usageError } from './exit-status.ts';
+import { CliError, EXIT, usageError } from './exit-status.ts';
 import { printHelp, runCommand } from './help.ts';
 import { write, writeLine, type CliIo } from './io.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -45,6 +45,30 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./snapshots.ts')).snapshotsCommand,
   },
   {
+    name: 'watermarks',
+    synopsis: 'watermarks [PEER]',
+    summary: "how far the application here, or PEER's, has got",
+    load: async () => (await import('./watermarks.ts')).watermarksCommand,
+  },
+  {
+    name: 'ownership',
+    synopsis: 'ownership [--json]',
+    summary: 'who owns the work, and what somebody should do about it',
+    load: async () => (await import('./ownership.ts')).ownershipCommand,
+  },
+  {
+    name: 'failover',
+    synopsis: 'failover WORKLOAD --to DC [--force]',
+    summary: 'move the ownership of a workload: switchover, takeover by hand, fail-back',
+    load: async () => (await import('./failover.ts')).failoverCommand,
+  },
+  {
+    name: 'ack',
+    synopsis: 'ack WORKLOAD',
+    summary: 'an operator has seen the last takeover or the conflict of WORKLOAD',
+    load: async () => (await import('./ack.ts')).ackCommand,
+  },
+  {
     name: 'deliver',
     synopsis: 'deliver PEER [--origin O]...',
     summary: 'deliver to the application here what is held from PEER',
@@ -57,8 +81,26 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./return.ts')).returnCommand,
   },
   {
+    name: 'sync',
+    synopsis: 'sync PEER [--wait]',
+    summary: "ask PEER's application for fresh snapshots, until they are held here",
+    load: async () => (await import('./sync.ts')).syncCommand,
+  },
+  {
+    name: 'verify',
+    synopsis: 'verify PEER [--repair]',
+    summary: 'compare what went out with what PEER holds, and send again what differs',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
+    name: 'history',
+    synopsis: 'history [--limit N] [--json]',
+    summary: 'every decision, by whom, and what it was made from',
+    load: async () => (await import('./history.ts')).historyCommand,
+  },
+  {
     name: 'shutdown',
-    synopsis: 'shutdown',
+    synopsis: 'shutdown [--snapshot]',
     summary: 'tell every peer, then stop the gateway',
     load: async () => (await import('./shutdown.ts')).shutdownCommand,
   },
@@ -75,9 +117,6 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./demo.ts')).demoCommand,
   },
 ];
-
-/** Commands of the interface that come later. */
-const NOT_BUILT = ['sync', 'verify', 'failover'];
 
 /**
  * Runs one command line and gives its exit status. Whatever goes wrong ends here, as one line on stderr.
@@ -116,7 +155,6 @@ async function dispatch(argv: readonly string[], io: CliIo): Promise<number> {
     await writeLine(io.stdout, await packageVersion());
     return EXIT.done;
   }
-  if (NOT_BUILT.includes(name)) throw notBuilt(name);
   const entry = COMMANDS.find((command) => command.name === (name === 'help' ? rest[0] : name));
   if (entry === undefined) throw unknownCommand(name === 'help' ? (rest[0] ?? name) : name);
   const command = await entry.load();

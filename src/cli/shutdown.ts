@@ -2,10 +2,11 @@ import { performance } from 'node:perf_hooks';
 import { MINUTE_MS, SECOND_MS } from '../units.ts';
 import { asStatus } from './answers.ts';
 import { parseCommandLine, type Command } from './command.ts';
-import { CliError, EXIT, notBuilt } from './exit-status.ts';
+import { CliError, EXIT } from './exit-status.ts';
 import { throwIfInterrupted, writeLine, type CliIo } from './io.ts';
 import { LocalApi } from './local-api.ts';
 import { isRefused } from './local-api-errors.ts';
+import { freshSnapshots, printFresh } from './snapshots/fresh.ts';
 import { resolveTarget, TARGET_HELP, TARGET_OPTIONS } from './target.ts';
 
 const GRAMMAR = {
@@ -19,16 +20,20 @@ const POLL_MS = 50;
 
 export const shutdownCommand: Command = {
   help: `\
-crossdc shutdown
+crossdc shutdown [--snapshot]
 
 Tells every peer that this data centre leaves, so that none takes it for dead, then stops the gateway; waits, a minute
 at most, until it is gone.
 
+  --snapshot         first asks the application for a fresh snapshot of every origin, and waits until they are at every
+                     peer that is up, and at least at one. When that fails, or takes longer than
+                     snapshotRequestTimeout, the exit status is 1 and the gateway goes on; crossdc shutdown stops it
+                     all the same
 ${TARGET_HELP}`,
   async run(argv, io) {
     const { values } = parseCommandLine(GRAMMAR, argv);
-    if (values.snapshot === true) throw notBuilt('shutdown --snapshot');
     const api = new LocalApi(await resolveTarget(values, io));
+    if (values.snapshot === true) await takeSnapshots(api, io);
     const { incarnation, dataCenter } = asStatus(api.target, await api.json({ path: '/v1/status' }));
     await api.json({ method: 'POST', path: '/v1/messages', json: { msg: 'OrderlyShutdown' } });
     await untilGone(api, incarnation, io);
@@ -36,6 +41,17 @@ ${TARGET_HELP}`,
     return EXIT.done;
   },
 };
+
+/** @throws CliError when the peers do not have all of it: whoever asked for the snapshots would lose what is missing */
+async function takeSnapshots(api: LocalApi, io: CliIo): Promise<void> {
+  const fresh = await freshSnapshots(api, {});
+  await printFresh(io, fresh);
+  if (fresh.problem === null) return;
+  throw new CliError(
+    EXIT.failed,
+    `${fresh.problem}; the gateway goes on. crossdc shutdown, without --snapshot, stops it all the same`,
+  );
+}
 
 /** Gone is also a gateway in whose place another run already answers: a supervisor may be quicker than we are. */
 async function untilGone(api: LocalApi, incarnation: number, io: CliIo): Promise<void> {

@@ -1,14 +1,17 @@
 import type { PeerView, ScrubView, StatusView } from '../ports/gateway-api.ts';
 import { printable } from './display-width.ts';
 import { count, formatAge, formatBytes, yesNo } from './format.ts';
+import { renderOwnership } from './ownership-text.ts';
 import type { Paint } from './paint.ts';
 import { alignColumns, table } from './table.ts';
 
-/** The status as lines for people: this gateway, its peers, then what is wrong with any machine. */
+/** The status as lines for people: this gateway, who owns the work, its peers, then what is wrong with any machine. */
 export function renderStatus(status: StatusView, wallMs: number, paint: Paint): string[] {
   const peers = status.peers.map((peer) => peerRow(peer, wallMs, paint));
   return [
     ...alignColumns(headerRows(status, wallMs, paint)),
+    '',
+    ...renderOwnership(status.ownership, { here: status.dataCenter, wallMs, paint }),
     '',
     ...table(
       ['PEER', 'STATE', '>SINCE', '>LAST-HEARTBEAT', 'HEARS-US', '>PENDING', 'HELD', 'IN-SYNC', 'BLOCKED-BY'],

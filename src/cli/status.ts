@@ -24,7 +24,8 @@ export const statusCommand: Command = {
   help: `\
 crossdc status [--json] [--watch]
 
-Prints this data centre, its peers, what is held from them and what is outgoing.
+Prints this data centre, who owns the work and what somebody should do about it, its peers, what is held from them and
+what is outgoing.
 
   --json             one JSON document, as GET /v1/status gives it
   --watch            again each second, until Ctrl-C

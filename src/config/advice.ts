@@ -1,4 +1,5 @@
 import type { OptionKey } from './options.ts';
+import { ownershipWarnings } from './ownership-rules.ts';
 import { remark, type Place, type Remark } from './problem.ts';
 import type { Settings } from './settings.ts';
 
@@ -11,6 +12,7 @@ export function warningsOf(settings: Settings, fallback: Place): Remark[] {
     ...timingWarnings(settings, fallback),
     ...effectWarnings(settings, fallback),
     ...choiceWarnings(settings, fallback),
+    ...ownershipWarnings(settings, fallback),
   ];
 }
 

@@ -40,6 +40,20 @@ export interface Config {
   readonly archiveMaxBytes: number;
   readonly deleteHeldWhenLeft: boolean;
 
+  readonly syncAtStartup: boolean;
+  /** null: there is no second round. */
+  readonly syncGracePeriodMs: number | null;
+  readonly syncRetryIntervalMs: number;
+  readonly takeoverPolicy: 'automatic' | 'manual';
+  /** Those that are not named follow by name. */
+  readonly takeoverOrder: readonly string[];
+  /** Infinity: of any age. */
+  readonly takeoverMaxHeldAgeMs: number;
+  readonly takeoverBlockPeriodMs: number;
+  readonly failback: 'manual' | 'automatic';
+  readonly failbackDelayMs: number;
+  readonly releaseTimeoutMs: number;
+
   readonly failoverCommand: string | null;
   readonly failoverCommandTimeoutMs: number;
   readonly failoverCommandRetries: number;
@@ -147,6 +161,16 @@ export function buildConfig(
     archiveMaxAgeMs: must(settings.get('snapshotArchiveMaxAge')),
     archiveMaxBytes: must(settings.get('snapshotArchiveMaxBytes')),
     deleteHeldWhenLeft: settings.get('orderlyShutdownSnapshots') === 'delete',
+    syncAtStartup: must(settings.get('syncAtStartup')),
+    syncGracePeriodMs: settings.get('syncGracePeriod') ?? null,
+    syncRetryIntervalMs: must(settings.get('syncRetryInterval')),
+    takeoverPolicy: must(settings.get('takeoverPolicy')),
+    takeoverOrder: settings.get('takeoverOrder') ?? [],
+    takeoverMaxHeldAgeMs: settings.get('takeoverMaxHeldAge') ?? Infinity,
+    takeoverBlockPeriodMs: must(settings.get('takeoverBlockPeriod')),
+    failback: must(settings.get('failback')),
+    failbackDelayMs: must(settings.get('failbackDelay')),
+    releaseTimeoutMs: must(settings.get('releaseTimeout')),
     failoverCommand: settings.get('failoverCommand') ?? null,
     failoverCommandTimeoutMs: must(settings.get('failoverCommandTimeout')),
     failoverCommandRetries: must(settings.get('failoverCommandRetries')),

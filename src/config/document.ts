@@ -1,6 +1,6 @@
 import { environmentName } from './environment.ts';
 import { OPTION_KEYS, optionOf, type OptionKey } from './options.ts';
-import { GROUPS, GROUP_TITLES, defaultText, groupOf } from './text.ts';
+import { GROUPS, GROUP_TITLES, defaultText } from './text.ts';
 
 const INTRODUCTION = `# Configuration
 
@@ -100,16 +100,11 @@ Everything is checked before any port is opened, and every problem is reported a
 is hardly meant, such as a snapshot interval shorter than the heartbeat interval, gives warnings that say why.
 `;
 
-const TITLES = { ...GROUP_TITLES, later: 'Keys that are not built yet' } as const;
-const LATER_SAYS =
-  'The interface names these keys. This version refuses them at start, by name, wherever they are given.\n';
-
 /** docs/configuration.md. */
 export function configurationDocument(): string {
   const groups = GROUPS.map((group) => {
-    const keys = OPTION_KEYS.filter((key) => groupOf(optionOf(key)) === group);
-    const introduction = group === 'later' ? `\n${LATER_SAYS}` : '';
-    return `\n## ${TITLES[group]}\n${introduction}${keys.map(section).join('')}`;
+    const keys = OPTION_KEYS.filter((key) => optionOf(key).group === group);
+    return `\n## ${GROUP_TITLES[group]}\n${keys.map(section).join('')}`;
   });
   return INTRODUCTION + groups.join('');
 }
@@ -119,7 +114,7 @@ function section(key: OptionKey): string {
   const { meaning, raising, lowering } = option.doc;
   const isPlain = option.defaultSays !== undefined || option.default === null;
   const items = [
-    ...(option.availableFrom === 'later' ? [] : [`Value: ${option.kind.name}`]),
+    `Value: ${option.kind.name}`,
     `Default: ${isPlain ? escaped(defaultText(option)) : `\`${defaultText(option)}\``}`,
     ...(option.unit === null ? [] : [`Unit: ${option.unit}`]),
     ...(raising === undefined ? [] : [`Raising it: ${raising}`]),

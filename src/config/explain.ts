@@ -13,9 +13,9 @@ export interface ExplainRow {
   readonly source: string;
 }
 
-/** Every key that this version has, with its effective value and where it came from, in the order of the interface. */
+/** Every key, with its effective value and where it came from, in the order of the interface. */
 export function explainRows(settings: Settings, peers: readonly ConfiguredPeer[]): ExplainRow[] {
-  return OPTION_KEYS.filter((key) => optionOf(key).availableFrom === 'now').flatMap((key): ExplainRow[] => {
+  return OPTION_KEYS.flatMap((key): ExplainRow[] => {
     const setting = settings.setting(key);
     if (optionOf(key).takesPeer !== true) return [row(key, setting, setting.text ?? derived(key, settings))];
     // The peers are in the order of their lines, the one without a suffix first.

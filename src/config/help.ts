@@ -1,16 +1,14 @@
 import { OPTION_KEYS, optionOf } from './options.ts';
-import { GROUP_TITLES, defaultText, groupOf, wrap } from './text.ts';
+import { GROUPS, GROUP_TITLES, defaultText, wrap } from './text.ts';
 
 const WIDTH = 100;
 
 /** The keys of a configuration for `--help`: grouped, each with its default, its unit and what it means. */
 export function configHelp(): string {
-  return (['toolkit', 'ours'] as const)
-    .map((group) => {
-      const keys = OPTION_KEYS.filter((key) => groupOf(optionOf(key)) === group);
-      return `${GROUP_TITLES[group]}:\n${keys.map(entry).join('')}`;
-    })
-    .join('\n');
+  return GROUPS.map((group) => {
+    const keys = OPTION_KEYS.filter((key) => optionOf(key).group === group);
+    return `${GROUP_TITLES[group]}:\n${keys.map(entry).join('')}`;
+  }).join('\n');
 }
 
 function entry(key: (typeof OPTION_KEYS)[number]): string {

@@ -1,7 +1,7 @@
 import * as kinds from './kinds.ts';
 import type { Option } from './option.ts';
 
-const ours = { group: 'ours', availableFrom: 'now', unit: null } as const;
+const ours = { group: 'ours', unit: null } as const;
 
 /** What the gateway runs, tells and asks: the operator's command, the webhook, the application's health. */
 export const HOOK_OPTIONS = {

@@ -112,6 +112,25 @@ export const dataCenterName: Kind<string> = {
   schema: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, `must be ${DATA_CENTER}`)),
 };
 
+const NAMES_MAX = 64;
+/** Names of data centres, each once, the order of which means something. */
+export const dataCenterNames = ruled<readonly string[]>('names of data centres, separated by commas', (text) => {
+  const names = text.split(',').map((name) => name.trim());
+  const wrong = names.find((name) => !v.safeParse(dataCenterName.schema, name).success);
+  if (wrong === '') return new Error('must be names of data centres, with one comma between two of them');
+  if (wrong !== undefined) return new Error(`must be names of data centres, each ${DATA_CENTER}`);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) return new Error(`names ${twice} twice; each data centre has one place`);
+  return names.length <= NAMES_MAX ? names : new Error(`must name at most ${NAMES_MAX} data centres`);
+});
+
+/** The interface has a third, which this version refuses by its name: nobody must believe to have it. */
+export const takeoverPolicy = ruled('automatic or manual', (text) => {
+  if (text === 'automatic' || text === 'manual') return text;
+  const reason = text === 'arbitrated' ? ': arbitrated needs a later version of this program' : '';
+  return new Error(`must be automatic or manual${reason}`);
+});
+
 /** Text that people read and that travels in headers. */
 export const shortText = ruled('a text of 1 to 200 characters', (text) =>
   text !== '' && text.length <= 200 && text.isWellFormed() && !hasControl(text)
@@ -207,5 +226,5 @@ export const databaseUrl: Kind<DatabaseUrl> = {
 export const tableName = ruled('NAME or SCHEMA.NAME', parseTableName);
 export const keyColumn = ruled('the name of a column', parseKeyColumn);
 
-/** Of a key that this version does not have, nothing is known but that it is a text. */
+/** Of a key that has no effect, nothing is known but that it is a text. */
 export const anyText: Kind<string> = { name: 'text', schema: v.string() };

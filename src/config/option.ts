@@ -31,8 +31,6 @@ export interface Option<T = unknown> {
   readonly takesPeer?: true;
   /** Accepted and without effect, for files that come from the toolkit. */
   readonly isIgnored?: true;
-  /** `later`: the interface names it, this version does not have it and refuses it at start. */
-  readonly availableFrom: 'now' | 'later';
   /** For the sample files, where there is no default: a value that would be right. */
   readonly example?: string;
   readonly doc: OptionDoc;

@@ -2,11 +2,12 @@ import { HOOK_OPTIONS } from './hook-options.ts';
 import type { Kind } from './kinds.ts';
 import type { Option } from './option.ts';
 import { OUR_OPTIONS } from './our-options.ts';
+import { OWNERSHIP_OPTIONS } from './ownership-options.ts';
 import { TOOLKIT_OPTIONS } from './toolkit-options.ts';
 import { TRUST_OPTIONS } from './trust-options.ts';
 
-/** Every option there is: those that this version has, and those that it refuses by name. */
-export const OPTIONS = { ...TOOLKIT_OPTIONS, ...OUR_OPTIONS, ...HOOK_OPTIONS, ...TRUST_OPTIONS };
+/** Every option there is. */
+export const OPTIONS = { ...TOOLKIT_OPTIONS, ...OUR_OPTIONS, ...OWNERSHIP_OPTIONS, ...HOOK_OPTIONS, ...TRUST_OPTIONS };
 
 export type OptionKey = keyof typeof OPTIONS;
 

@@ -1,13 +1,12 @@
 import * as kinds from './kinds.ts';
 import type { Option } from './option.ts';
 
-const ours = { group: 'ours', availableFrom: 'now', unit: null } as const;
-const later = { group: 'ours', availableFrom: 'later', unit: null } as const;
+const ours = { group: 'ours', unit: null } as const;
 
 /** 28 years, as with the exchange of snapshots: what is written to switch something off that has an interval. */
 const SCRUB_OFF_FROM_SECONDS = 888_888_888;
 
-/** Our own keys (interface §2.2), but for those of hooks and of trust between peers. */
+/** Our own keys (interface §2.2), but for those of ownership, of hooks and of trust between peers. */
 export const OUR_OPTIONS = {
   applicationName: {
     ...ours,
@@ -191,55 +190,6 @@ export const OUR_OPTIONS = {
       raising: 'A slow application raises fewer alarms; one that hangs is noticed later.',
       lowering: 'An application that hangs is noticed sooner.',
     },
-  },
-  syncAtStartup: {
-    ...later,
-    kind: kinds.anyText,
-    default: 'false',
-    doc: { meaning: "Whether the peer's snapshots are pulled at the first contact." },
-  },
-  syncGracePeriod: {
-    ...later,
-    kind: kinds.anyText,
-    default: null,
-    unit: 'seconds',
-    example: '30',
-    doc: { meaning: 'After how long they are pulled a second time.' },
-  },
-  syncRetryInterval: {
-    ...later,
-    kind: kinds.anyText,
-    default: '60',
-    unit: 'seconds',
-    doc: { meaning: 'How long to wait before pulling again, until it worked.' },
-  },
-  takeoverPolicy: {
-    ...later,
-    kind: kinds.anyText,
-    default: 'automatic',
-    doc: { meaning: 'automatic, manual or arbitrated: who may take over the work of a dead data centre.' },
-  },
-  takeoverOrder: {
-    ...later,
-    kind: kinds.anyText,
-    default: null,
-    defaultSays: 'by name',
-    example: 'dc1,dc2,dc3',
-    doc: { meaning: 'Which of several survivors takes over first.' },
-  },
-  takeoverMaxHeldAge: {
-    ...later,
-    kind: kinds.anyText,
-    default: null,
-    unit: 'seconds',
-    example: '600',
-    doc: { meaning: 'Older held state blocks an automatic takeover, visibly.' },
-  },
-  failback: {
-    ...later,
-    kind: kinds.anyText,
-    default: 'manual',
-    doc: { meaning: 'manual or automatic: whether a returning home data centre gets its work back by itself.' },
   },
   orderlyShutdownSnapshots: {
     ...ours,

@@ -38,7 +38,7 @@ export function resolve(all: readonly Given[], readFile: ReadFile, fallback: Pla
   return { settings: new Settings(new Map([...defaults(), ...given]), peers), problems, missing, warnings };
 }
 
-/** What is a key of this version, and a complaint of everything else. */
+/** What is a key of ours, and a complaint of everything else. */
 function recognise(all: readonly Given[]): { candidates: Candidate[]; problems: Remark[] } {
   const candidates: Candidate[] = [];
   const problems: Remark[] = [];
@@ -48,18 +48,15 @@ function recognise(all: readonly Given[]): { candidates: Candidate[]; problems: 
       problems.push(remark(given, unknownMessage(given.key)));
       continue;
     }
-    if (isUnset(given, reference)) continue;
-    const isLater = optionOf(reference.option).availableFrom === 'later';
-    if (isLater) problems.push(remark(given, 'is not built yet in this version; remove it'));
-    else candidates.push({ ...reference, given });
+    if (!isUnset(given, reference)) candidates.push({ ...reference, given });
   }
   return { candidates, problems: [...problems, ...bothWays(candidates)] };
 }
 
 function defaults(): [OptionKey, Setting][] {
   return OPTION_KEYS.flatMap((key): [OptionKey, Setting][] => {
-    const { availableFrom, default: text, kind } = optionOf(key);
-    if (availableFrom === 'later' || text === null) return [];
+    const { default: text, kind } = optionOf(key);
+    if (text === null) return [];
     return [[key, { given: null, text, value: v.parse(kind.schema, text) }]];
   });
 }

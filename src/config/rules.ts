@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import { isLoopback, overlaps } from './addresses.ts';
 import { peerAuthOf, peerHostDefault } from './config.ts';
 import type { OptionKey } from './options.ts';
+import { takeoverOrderProblems } from './ownership-rules.ts';
 import { placeText, quoted, remark, type Place, type Remark } from './problem.ts';
 import type { Machine } from './addresses.ts';
 import type { Setting, Settings } from './settings.ts';
@@ -19,6 +20,7 @@ export function contradictions(settings: Settings, fallback: Place): Remark[] {
     ...tokenProblems(settings, fallback),
     ...healthProblems(settings, fallback),
     ...folderProblems(settings, fallback),
+    ...takeoverOrderProblems(settings, fallback),
   ];
 }
 

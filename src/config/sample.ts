@@ -1,5 +1,5 @@
 import { OPTION_KEYS, optionOf, type OptionKey } from './options.ts';
-import { GROUPS, GROUP_TITLES, defaultText, groupOf, sampleValue, wrap } from './text.ts';
+import { GROUPS, GROUP_TITLES, defaultText, sampleValue, wrap } from './text.ts';
 
 const WIDTH = 100;
 
@@ -63,7 +63,7 @@ export function sampleFile({ title, values, secretFiles, examples }: Sample): st
   const parts = [[title, ...INTRODUCTION].map((line) => `# ${line}`.trimEnd()).join('\n') + '\n'];
   for (const group of GROUPS) {
     parts.push(`# ---- ${GROUP_TITLES[group]} ----\n`);
-    for (const key of OPTION_KEYS.filter((name) => groupOf(optionOf(name)) === group)) {
+    for (const key of OPTION_KEYS.filter((name) => optionOf(name).group === group)) {
       const active = values[key];
       const value = active ?? examples[key] ?? sampleValue(optionOf(key));
       parts.push(
@@ -77,11 +77,10 @@ export function sampleFile({ title, values, secretFiles, examples }: Sample): st
 function annotation(key: OptionKey): string {
   const option = optionOf(key);
   const { meaning, raising, lowering } = option.doc;
-  const value = option.availableFrom === 'later' ? '' : `Value: ${option.kind.name}. `;
   const unit = option.unit === null ? '' : `Unit: ${option.unit}. `;
   const paragraphs = [
     meaning,
-    `${value}${unit}Default: ${defaultText(option)}.`,
+    `Value: ${option.kind.name}. ${unit}Default: ${defaultText(option)}.`,
     ...(raising === undefined ? [] : [`Raising it: ${raising}`]),
     ...(lowering === undefined ? [] : [`Lowering it: ${lowering}`]),
   ];

@@ -29,12 +29,7 @@ export function sampleValue(option: Option): string {
 export const GROUP_TITLES = {
   toolkit: 'The keys of the IBM Streams crossdc-failover toolkit',
   ours: 'Our keys',
-  later: 'Keys that a later version will have; this one refuses them by name',
 } as const;
 
-export const GROUPS = ['toolkit', 'ours', 'later'] as const;
-
-/** Which part of a listing an option stands in. */
-export function groupOf(option: Option): (typeof GROUPS)[number] {
-  return option.availableFrom === 'later' ? 'later' : option.group;
-}
+/** The parts of a listing, in their order. */
+export const GROUPS = ['toolkit', 'ours'] as const;

@@ -6,7 +6,7 @@ const HEARTBEATS_OFF_FROM_SECONDS = 444_444_444;
 const SNAPSHOTS_OFF_FROM_SECONDS = 888_888_888;
 const SHORTEST_INTERVAL_SECONDS = 0.05;
 
-const toolkit = { group: 'toolkit', availableFrom: 'now', unit: null } as const;
+const toolkit = { group: 'toolkit', unit: null } as const;
 
 /** The keys of the IBM Streams crossdc-failover toolkit (interface §2.1), in the order of its own sample file. */
 export const TOOLKIT_OPTIONS = {

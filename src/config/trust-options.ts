@@ -1,7 +1,7 @@
 import * as kinds from './kinds.ts';
 import type { Option } from './option.ts';
 
-const ours = { group: 'ours', availableFrom: 'now', unit: null } as const;
+const ours = { group: 'ours', unit: null } as const;
 
 /** How the peers know each other (interface §5), and how what is stored is kept from other eyes. */
 export const TRUST_OPTIONS = {

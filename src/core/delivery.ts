@@ -1,4 +1,5 @@
 import { listed, type ListedSnapshot, type SnapshotKey, type StoredSnapshot } from './snapshot.ts';
+import type { Watermarks } from './watermarks.ts';
 
 /**
  * A delivery hands held snapshots to the local application, one by one, until each is acknowledged or rejected.
@@ -11,6 +12,8 @@ export type DeliveryState = 'open' | 'done' | 'cancelled';
 export type DeliveredState = 'pending' | 'acknowledged' | 'rejected' | 'damaged';
 
 export interface DeliveredSnapshot extends ListedSnapshot {
+  /** From whom it is held, where that is not the delivery's own `dataCenter`: the workload had another owner before. */
+  readonly heldFrom?: string;
   /** Path and query on the local API. */
   readonly href: string;
   /** `damaged`: no version of it was left that could be offered; said, and not waited for. */
@@ -24,8 +27,12 @@ export interface Delivery {
   readonly dataCenter: string;
   /** 2: snapshots that the peer replicated; 4: our own, returned (interface §5). */
   readonly heartbeatMsgType: 2 | 4;
-  /** The fencing token that the takeover will have; 0 until ownership is built. */
+  /** The workload that changes its owner with it; of a delivery by hand, or of a return, the one that the snapshots are of. */
+  readonly workload: string;
+  /** The fencing token that the new owner will have; of a delivery that moves no ownership, the workload's present one. */
   readonly epoch: number;
+  /** How far the application had got whose state this is, by the last word of its gateway. */
+  readonly watermarks: Watermarks;
   readonly createdAt: string;
   readonly state: DeliveryState;
   /** How often it was announced; every announcement after the first is a repeat. */
@@ -37,6 +44,11 @@ export interface NewDelivery {
   readonly id: string;
   readonly reason: DeliveryReason;
   readonly dataCenter: string;
+  /** When not given: the data centre's own. */
+  readonly workload?: string;
+  /** When not given: 0, no token. */
+  readonly epoch?: number;
+  readonly watermarks?: Watermarks;
   readonly createdAt: string;
   readonly snapshots: readonly StoredSnapshot[];
 }
@@ -46,8 +58,10 @@ export function createDelivery(fresh: NewDelivery): Delivery {
     id: fresh.id,
     reason: fresh.reason,
     dataCenter: fresh.dataCenter,
+    workload: fresh.workload ?? fresh.dataCenter,
     heartbeatMsgType: fresh.reason === 'return' ? 4 : 2,
-    epoch: 0,
+    epoch: fresh.epoch ?? 0,
+    watermarks: fresh.watermarks ?? {},
     createdAt: fresh.createdAt,
     state: 'open',
     attempt: 1,
@@ -56,19 +70,25 @@ export function createDelivery(fresh: NewDelivery): Delivery {
 }
 
 /** The workload is named only where the delivery has the origin of two of them, so that `href + '/ack'` is a path too. */
-function firstRows({ id, snapshots }: NewDelivery): DeliveredSnapshot[] {
+function firstRows({ id, dataCenter, snapshots }: NewDelivery): DeliveredSnapshot[] {
   const workloads = new Map<string, number>();
   for (const { key } of snapshots) workloads.set(key.origin, (workloads.get(key.origin) ?? 0) + 1);
   return snapshots.map((snapshot) => {
     const { workload, origin } = snapshot.key;
     const isAmbiguous = (workloads.get(origin) ?? 0) > 1;
     const query = isAmbiguous ? `?workload=${encodeURIComponent(workload)}` : '';
-    return rowOf(snapshot, `/v1/deliveries/${id}/snapshots/${encodeURIComponent(origin)}${query}`);
+    return rowOf(dataCenter, snapshot, `/v1/deliveries/${id}/snapshots/${encodeURIComponent(origin)}${query}`);
   });
 }
 
-function rowOf(snapshot: StoredSnapshot, href: string): DeliveredSnapshot {
-  return { ...listed(snapshot), href, state: 'pending' };
+function rowOf(dataCenter: string, snapshot: StoredSnapshot, href: string): DeliveredSnapshot {
+  const { dataCenter: heldFrom } = snapshot.key;
+  return { ...listed(snapshot), ...(heldFrom === dataCenter ? {} : { heldFrom }), href, state: 'pending' };
+}
+
+/** Where the row's versions lie. */
+export function keyOfRow(delivery: Delivery, { workload, origin, heldFrom }: DeliveredSnapshot): SnapshotKey {
+  return { dataCenter: heldFrom ?? delivery.dataCenter, workload, origin };
 }
 
 /** The row of an origin; the workload may be left out where the delivery has only one for that origin. */
@@ -122,7 +142,7 @@ export function replaceVersion(
 ): Delivery {
   if (delivery.state !== 'open' || row.state !== 'pending') return delivery;
   if (before === undefined) return concluded(withRow(delivery, row, { ...row, state: exhausted }));
-  return withRow(delivery, row, rowOf(before, row.href));
+  return withRow(delivery, row, rowOf(delivery.dataCenter, before, row.href));
 }
 
 export function cancel(delivery: Delivery): Delivery {
@@ -138,9 +158,12 @@ export function announceAgain(delivery: Delivery): Delivery {
 export function pins(delivery: Delivery, key: SnapshotKey, version: number): boolean {
   return (
     delivery.state === 'open' &&
-    delivery.dataCenter === key.dataCenter &&
     delivery.snapshots.some(
-      (row) => row.workload === key.workload && row.origin === key.origin && row.version === version,
+      (row) =>
+        row.workload === key.workload &&
+        row.origin === key.origin &&
+        row.version === version &&
+        (row.heldFrom ?? delivery.dataCenter) === key.dataCenter,
     )
   );
 }

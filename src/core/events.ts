@@ -1,8 +1,10 @@
 import type { Delivery } from './delivery.ts';
+import type { Conflict, OwnershipReason, OwnershipRow } from './ownership.ts';
+import type { TakeoverBlock } from './takeover.ts';
 
 /** Why a peer is where it is (interface §4); `silence` is the ordinary death. */
 export type DownReason = 'silence' | 'application-critical' | 'refused';
-export type RequestReason = 'interval' | 'schedule' | 'manual' | 'peer-joined';
+export type RequestReason = 'interval' | 'schedule' | 'manual' | 'peer-joined' | 'sync' | 'switchover' | 'shutdown';
 
 /** Everything that a gateway tells: the same object feeds the log, the metrics, the event stream and the webhook. */
 export type EventBody =
@@ -26,9 +28,18 @@ export type EventBody =
       readonly type: 'snapshot-request';
       readonly requestId: string;
       readonly reason: RequestReason;
+      /** null: all that the application has of the workload. */
       readonly origins: readonly string[] | null;
+      /** Only where it is not our own. */
+      readonly workload?: string;
     }
-  | { readonly type: 'snapshot-overdue'; readonly requestId: string; readonly origins: readonly string[] }
+  | {
+      readonly type: 'snapshot-overdue';
+      readonly requestId: string;
+      readonly origins: readonly string[];
+      /** Only where it is not our own. */
+      readonly workload?: string;
+    }
   | {
       readonly type: 'snapshot-replicated';
       readonly workload: string;
@@ -64,16 +75,50 @@ export type EventBody =
   /** `attempt` is the delivery's own: every announcement after the first is a repeat. */
   | { readonly type: 'delivery'; readonly attempt: number; readonly delivery: Delivery }
   | { readonly type: 'delivery-done'; readonly delivery: Delivery }
-  | {
+  /** `seconds`, here and below: since the step before. */
+  | (TakeoverBody & { readonly type: 'takeover-started'; readonly actor: string })
+  | (TakeoverBody & { readonly type: 'takeover-blocked'; readonly reason: TakeoverBlock })
+  | (TakeoverBody & {
       readonly type: 'takeover-cancelled';
-      readonly dataCenter: string;
-      readonly delivery: string;
+      /** null: nothing had been delivered. */
+      readonly delivery: string | null;
       readonly reason: string;
+    })
+  /** The application starts the work now. `seconds`: since the takeover or the move was begun. */
+  | (TakeoverBody & { readonly type: 'takeover-completed'; readonly reason: OwnershipReason; readonly seconds: number })
+  | {
+      readonly type: 'owner-releasing';
+      readonly workload: string;
+      readonly to: string;
+      /** RFC 3339: then the work is taken away all the same. */
+      readonly deadline: string;
     }
   | {
-      readonly type: 'takeover-blocked';
-      readonly dataCenter: string;
-      readonly reason: 'refused' | 'nothing-held' | 'app-critical' | 'store-unavailable';
+      readonly type: 'owner-changed';
+      readonly workload: string;
+      readonly from: string;
+      readonly to: string;
+      readonly epoch: number;
+      readonly reason: OwnershipReason;
+    }
+  | { readonly type: 'superseded'; readonly workload: string; readonly row: OwnershipRow; readonly was: OwnershipRow }
+  | { readonly type: 'ownership-conflict'; readonly workload: string; readonly conflict: Conflict }
+  | {
+      readonly type: 'move-started';
+      readonly workload: string;
+      readonly from: string;
+      readonly to: string;
+      readonly epoch: number;
+      readonly actor: string;
+    }
+  | {
+      readonly type: 'move-rolled-back';
+      readonly workload: string;
+      readonly from: string;
+      readonly to: string;
+      readonly epoch: number;
+      readonly reason: string;
+      readonly seconds: number;
     }
   | {
       readonly type: 'failover-command';
@@ -97,6 +142,14 @@ export type EventBody =
   | { readonly type: 'log-truncated'; readonly oldestId: number }
   | { readonly type: 'shutdown'; readonly orderly: boolean };
 
+/** `dataCenter` is the owner from whom the work is taken. */
+interface TakeoverBody {
+  readonly workload: string;
+  readonly dataCenter: string;
+  /** 0 before it is reserved. */
+  readonly epoch: number;
+}
+
 export type CommandOutcome = 'succeeded' | 'failed' | 'timed-out' | 'not-started';
 export type EventType = EventBody['type'];
 
@@ -117,8 +170,16 @@ export const EVENT_TYPES = {
   'snapshot-damaged': true,
   delivery: true,
   'delivery-done': true,
-  'takeover-cancelled': true,
+  'takeover-started': true,
   'takeover-blocked': true,
+  'takeover-cancelled': true,
+  'takeover-completed': true,
+  'owner-releasing': true,
+  'owner-changed': true,
+  superseded: true,
+  'ownership-conflict': true,
+  'move-started': true,
+  'move-rolled-back': true,
   'failover-command': true,
   'failover-command-gave-up': true,
   'store-error': true,

@@ -200,10 +200,11 @@ export class ReplicationPlan {
     return count;
   }
 
-  /** When the longest waiting key began to wait; null when nothing waits. */
-  oldestPendingSince(): number | null {
+  /** When the longest waiting key began to wait, of all or of one workload; null when nothing waits. */
+  oldestPendingSince(workload?: string): number | null {
     let oldest: number | null = null;
     for (const entry of this.#entries.values()) {
+      if (workload !== undefined && entry.key.workload !== workload) continue;
       if (entry.stored < entry.version && (oldest === null || entry.pendingSince < oldest)) oldest = entry.pendingSince;
     }
     return oldest;

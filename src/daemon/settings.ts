@@ -34,6 +34,16 @@ export function settingsOf(config: Config, version: string): GatewaySettings {
     healthIntervalMs: config.healthIntervalMs,
     healthTtlMs: config.healthTtlMs,
     deleteHeldWhenLeft: config.deleteHeldWhenLeft,
+    takeoverPolicy: config.takeoverPolicy,
+    takeoverOrder: config.takeoverOrder,
+    takeoverMaxHeldAgeMs: config.takeoverMaxHeldAgeMs,
+    takeoverBlockPeriodMs: config.takeoverBlockPeriodMs,
+    failback: config.failback,
+    failbackDelayMs: config.failbackDelayMs,
+    releaseTimeoutMs: config.releaseTimeoutMs,
+    syncAtStartup: config.syncAtStartup,
+    syncGracePeriodMs: config.syncGracePeriodMs,
+    syncRetryIntervalMs: config.syncRetryIntervalMs,
   };
 }
 

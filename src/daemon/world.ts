@@ -2,14 +2,15 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Disk } from '../adapters/file/disk.ts';
 import { FileEventLog } from '../adapters/file/event-log.ts';
 import { FolderLock } from '../adapters/file/folder-lock.ts';
+import { FileHistoryLog } from '../adapters/file/history-log.ts';
 import { FileRecords } from '../adapters/file/records.ts';
 import { FileSnapshotStore } from '../adapters/file/snapshot-store.ts';
 import type { Damage } from '../adapters/file/snapshot-repair.ts';
 import { Keyring } from '../adapters/storage/keyring.ts';
 import { HttpPeerTransport } from '../adapters/peer-http/transport.ts';
-import { CronSchedule } from '../adapters/system/cron-schedule.ts';
-import { HttpEventSink } from '../adapters/system/http-event-sink.ts';
-import { HttpHealthProbe } from '../adapters/system/http-health-probe.ts';
+import type { CronSchedule } from '../adapters/system/cron-schedule.ts';
+import type { HttpEventSink } from '../adapters/system/http-event-sink.ts';
+import type { HttpHealthProbe } from '../adapters/system/http-health-probe.ts';
 import { ShellCommandRunner } from '../adapters/system/shell-command-runner.ts';
 import type { PeerTrust } from '../adapters/peer-auth/peer-trust.ts';
 import type { Config } from '../config/config.ts';
@@ -74,13 +75,15 @@ export async function openWorld(config: Config, parts: WorldParts): Promise<Worl
   const records = await at(state, () => FileRecords.open({ root: join(state.folder, 'records'), log, disk }));
   const eventLog = await at(state, () => FileEventLog.open({ root: state.folder, log, disk }));
   closing.add('event log', () => eventLog.close());
+  const history = await at(state, () => FileHistoryLog.open({ root: state.folder, log, disk }));
+  closing.add('history', () => history.close());
 
   const { connectionTimeoutMs, readTimeoutMs, snapshotSchedule, appWebhookUrl, appHealthUrl } = config;
   const transport = new HttpPeerTransport({ clock, trust: parts.trust, connectionTimeoutMs, readTimeoutMs });
   closing.add('peer transport', () => transport.close());
-  const webhook = appWebhookUrl === null ? null : new HttpEventSink({ url: appWebhookUrl });
+  const webhook = appWebhookUrl === null ? null : await openWebhook(appWebhookUrl);
   if (webhook !== null) closing.add('webhook', () => webhook.close());
-  const healthProbe = appHealthUrl === null ? null : new HttpHealthProbe({ url: appHealthUrl });
+  const healthProbe = appHealthUrl === null ? null : await openHealthProbe(appHealthUrl);
   if (healthProbe !== null) closing.add('health probe', () => healthProbe.close());
   return {
     clock,
@@ -89,6 +92,7 @@ export async function openWorld(config: Config, parts: WorldParts): Promise<Worl
     telemetry,
     records,
     eventLog,
+    history,
     stores,
     foundDamage,
     transport,
@@ -96,8 +100,24 @@ export async function openWorld(config: Config, parts: WorldParts): Promise<Worl
     webhook,
     healthProbe,
     certificates: () => parts.trust.tls?.certificates ?? [],
-    schedule: snapshotSchedule === null ? null : new CronSchedule(clock, snapshotSchedule),
+    schedule: snapshotSchedule === null ? null : await openSchedule(clock, snapshotSchedule),
   };
+}
+
+/** What most gateways do not have is loaded only where it is configured, for it makes a start longer. */
+async function openWebhook(url: string): Promise<HttpEventSink> {
+  const { HttpEventSink: Sink } = await import('../adapters/system/http-event-sink.ts');
+  return new Sink({ url });
+}
+
+async function openHealthProbe(url: string): Promise<HttpHealthProbe> {
+  const { HttpHealthProbe: Probe } = await import('../adapters/system/http-health-probe.ts');
+  return new Probe({ url });
+}
+
+async function openSchedule(clock: Clock, expression: string): Promise<CronSchedule> {
+  const { CronSchedule: Cron } = await import('../adapters/system/cron-schedule.ts');
+  return new Cron(clock, expression);
 }
 
 function isOutside(folder: string, other: string): boolean {

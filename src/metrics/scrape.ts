@@ -12,6 +12,7 @@ export class Scrape {
   readonly #source: () => TelemetrySource | null;
   #peers: readonly ScrapedPeer[] = [];
   #deliveriesOpen = 0;
+  #ownership: ReturnType<TelemetrySource['ownership']> = [];
   #scrubCompletedMs: number | null = null;
   #archives: ReturnType<TelemetrySource['archives']> = [];
   #certificates: ReturnType<TelemetrySource['certificates']> = [];
@@ -25,6 +26,7 @@ export class Scrape {
     const source = this.#source();
     this.#peers = source?.peers() ?? [];
     this.#deliveriesOpen = source?.deliveriesOpen() ?? 0;
+    this.#ownership = source?.ownership() ?? [];
     this.#scrubCompletedMs = source?.scrubCompletedMs() ?? null;
     this.#archives = source?.archives() ?? [];
     this.#certificates = source?.certificates() ?? [];
@@ -36,6 +38,10 @@ export class Scrape {
 
   get deliveriesOpen(): number {
     return this.#deliveriesOpen;
+  }
+
+  get ownership(): ReturnType<TelemetrySource['ownership']> {
+    return this.#ownership;
   }
 
   get scrubCompletedMs(): number | null {

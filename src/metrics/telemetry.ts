@@ -5,6 +5,7 @@ import { gatewayMetrics } from './gateway.ts';
 import { handOverMetrics } from './hand-over.ts';
 import { heartbeatMetrics } from './heartbeats.ts';
 import { heldMetrics } from './held.ts';
+import { ownershipMetrics } from './ownership.ts';
 import { peerRequestMetrics } from './peer-requests.ts';
 import { peerMetrics } from './peers.ts';
 import { processMetrics } from './process.ts';
@@ -32,6 +33,8 @@ export function createTelemetry({ registry, source, version }: TelemetryOptions)
   const scrape = new Scrape(source);
   const context: FamilyContext = { registry, scrape };
   processMetrics(registry);
+  const gateway = gatewayMetrics(context, version);
+  const ownership = ownershipMetrics(context);
   return {
     ...heartbeatMetrics(context),
     ...peerMetrics(context),
@@ -40,7 +43,11 @@ export function createTelemetry({ registry, source, version }: TelemetryOptions)
     ...storeMetrics(context),
     ...handOverMetrics(context),
     ...peerRequestMetrics(context),
-    ...gatewayMetrics(context, version),
+    ...gateway,
+    eventPublished: (event) => {
+      gateway.eventPublished(event);
+      ownership.eventPublished(event);
+    },
     contentType: registry.contentType,
     metricsText: () => {
       scrape.refresh();

@@ -2,6 +2,14 @@ import type { Delivery } from '../core/delivery.ts';
 import type { GatewayEvent } from '../core/events.ts';
 import type { ApplicationStatus, PeerState } from '../core/peer-state.ts';
 import type { ListedSnapshot, StoredSnapshot } from '../core/snapshot.ts';
+import type {
+  OwnershipApi,
+  OwnershipView,
+  RequestRow,
+  RestoreView,
+  VerifyRow,
+  WatermarksApi,
+} from './ownership-api.ts';
 import type { DamagedContent, SnapshotReader } from './snapshot-store.ts';
 
 /** Times are RFC 3339 UTC, durations seconds unless the name says otherwise: these objects are the JSON of interface §3 and §4. */
@@ -105,6 +113,7 @@ export interface StatusView {
     readonly pending: number;
     readonly newestTakenAt: string | null;
   };
+  readonly ownership: readonly OwnershipView[];
   readonly deliveries: { readonly open: number };
   readonly store: { readonly kind: string; readonly ok: boolean };
   readonly scrub: ScrubView;
@@ -112,6 +121,21 @@ export interface StatusView {
   readonly ownPauses: { readonly count: number; readonly longestSeconds: number; readonly lastAt: string | null };
   readonly failoverCommand: { readonly state: 'none' | 'idle' | 'running' | 'retrying' | 'gave-up' };
   readonly shuttingDown: boolean;
+}
+
+/** What was asked of a peer's application, and what is held here since. */
+export interface SyncView {
+  readonly syncId: string;
+  readonly dataCenter: string;
+  readonly origins: readonly {
+    readonly workload: string;
+    readonly origin: string;
+    /** A version above this one is what is waited for. */
+    readonly after: number;
+    readonly state: 'waiting' | 'held';
+    /** What is held of those; null while none is. */
+    readonly version: number | null;
+  }[];
 }
 
 export interface ChecksView {
@@ -142,6 +166,8 @@ export interface EventFeed {
   changed(after: number, signal: AbortSignal): Promise<void>;
   /** Open deliveries, each announced once more: `attempt` is raised. For a new subscriber, and every 60 s. */
   repeats(): readonly Delivery[];
+  /** An application has begun to follow: it counts as attached until the function that is returned is called. */
+  attach(): () => void;
 }
 
 /**
@@ -150,6 +176,10 @@ export interface EventFeed {
  */
 export interface GatewayApi {
   readonly events: EventFeed;
+  /** Our own name, which our own workload bears too. */
+  readonly dataCenter: string;
+  /** On the way out. */
+  readonly isShuttingDown: boolean;
 
   status(): StatusView;
   healthz(): ChecksView;
@@ -168,13 +198,48 @@ export interface GatewayApi {
   ownVersions(workload?: string): readonly OwnVersionView[];
   /** What every store keeps of damaged content, the oldest first. @throws store-unavailable */
   damaged(): Promise<readonly DamagedView[]>;
-  /** The newest own version that can be offered; a damaged one is set aside and the one before is tried. @throws not-found */
-  openOutgoing(origin: string, workload?: string): Promise<SnapshotReader>;
+  /**
+   * The newest own version that can be offered; a damaged one is set aside and the one before is tried. With a version
+   * that very one, wherever it is, also of a workload that another data centre owns by now.
+   * @throws not-found, snapshot-damaged
+   */
+  openOutgoing(origin: string, workload?: string, version?: number): Promise<SnapshotReader>;
+  /** A version that a peer gave back to us. @throws not-found, snapshot-damaged */
+  openReturned(which: {
+    origin: string;
+    workload: string | undefined;
+    dataCenter: string;
+    version: number;
+  }): Promise<SnapshotReader>;
 
+  /**
+   * Asks the application. Without a workload for all that this data centre owns; null means all origins of it, and
+   * `snapshotRequestTimeout`. @throws not-owner
+   */
   requestSnapshots(request: {
+    workload?: string | undefined;
     origins: readonly string[] | null;
     timeoutMs: number | null;
   }): Promise<{ requestId: string }>;
+  /** A row per origin, when all are as asked or the time is over (`isComplete` false). @throws not-found */
+  awaitRequest(
+    requestId: string,
+    until: 'accepted' | 'replicated',
+    timeoutMs: number | null,
+    signal: AbortSignal,
+  ): Promise<{ readonly isComplete: boolean; readonly rows: readonly RequestRow[] }>;
+
+  /** Asks the peer's application for fresh snapshots. @throws not-found, peer-unavailable */
+  sync(peer: string, timeoutMs: number | null): Promise<SyncView>;
+  /** Resolves when they are held here. @throws not-in-time */
+  awaitSync(sync: SyncView, timeoutMs: number | null, signal: AbortSignal): Promise<SyncView>;
+  /** Compares what went out with what the peer holds; with `repair` what differs is sent again. @throws not-found, peer-unavailable */
+  verify(peer: string, repair: boolean, signal: AbortSignal): Promise<readonly VerifyRow[]>;
+  /** What the application should start from. @throws not-found, store-unavailable */
+  restore(workload?: string): RestoreView;
+
+  readonly ownership: OwnershipApi;
+  readonly watermarks: WatermarksApi;
 
   /** Newest offered version per origin, or every row. @throws not-found for a peer that is not one */
   held(peer: string, options: { history: boolean; workload: string | undefined }): readonly HeldView[];

@@ -43,4 +43,20 @@ export interface GatewaySettings {
   /** null: the application need not report. */
   readonly healthTtlMs: number | null;
   readonly deleteHeldWhenLeft: boolean;
+  readonly takeoverPolicy: 'automatic' | 'manual';
+  /** Names that take over before all others, in this order; the others follow by name. */
+  readonly takeoverOrder: readonly string[];
+  /** Infinity: held state of any age may be taken over. */
+  readonly takeoverMaxHeldAgeMs: number;
+  /** After a takeover no second automatic one of the workload for so long, unless it is acknowledged. */
+  readonly takeoverBlockPeriodMs: number;
+  readonly failback: 'manual' | 'automatic';
+  /** How long the home DC has been up and in sync before it gets its workload back by itself. */
+  readonly failbackDelayMs: number;
+  /** How long an application has to release the work that it is to give away. */
+  readonly releaseTimeoutMs: number;
+  /** Whether peers' snapshots are pulled at first contact, when again (null: not), and how often until it worked. */
+  readonly syncAtStartup: boolean;
+  readonly syncGracePeriodMs: number | null;
+  readonly syncRetryIntervalMs: number;
 }

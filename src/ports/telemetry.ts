@@ -50,6 +50,13 @@ export interface TelemetrySource {
     readonly clockSkewSeconds: number | null;
   }[];
   deliveriesOpen(): number;
+  /** The row of each workload; `primary` as `/primary` says it. */
+  ownership(): readonly {
+    readonly workload: string;
+    readonly owner: string;
+    readonly epoch: number;
+    readonly primary: boolean;
+  }[];
   /** When the last verification of everything that is stored was completed; null before the first. */
   scrubCompletedMs(): number | null;
   /** What each store keeps and offers to nobody. */

@@ -11,7 +11,10 @@ import type {
   OwnVersionView,
   PeerView,
   StatusView,
+  SyncView,
 } from '../ports/gateway-api.ts';
+import type { RestoreView, VerifyRow } from '../ports/ownership-api.ts';
+import type { OwnershipApi, WatermarksApi } from '../ports/ownership-api.ts';
 import type { SnapshotReader, SnapshotStore } from '../ports/snapshot-store.ts';
 import { liveness, readiness } from './checks.ts';
 import type { ApplicationHealth } from './application-health.ts';
@@ -20,15 +23,21 @@ import type { Deliveries } from './deliveries.ts';
 import type { EventHub } from './event-hub.ts';
 import type { FailoverCommand } from './failover-command.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
+import type { Ownership } from './ownership.ts';
+import type { OwnershipTable } from './ownership-table.ts';
 import type { OwnSnapshots } from './own-snapshots.ts';
 import type { Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
+import type { Restore } from './restore.ts';
 import type { ReturnSender } from './return-sender.ts';
 import type { Shutdown } from './shutdown.ts';
-import type { SnapshotRequests } from './snapshot-requests.ts';
+import type { SnapshotRequests, SnapshotWish } from './snapshot-requests.ts';
 import type { StoreWatch } from './store-watch.ts';
 import { damagedContents, ownVersions } from './stored-views.ts';
+import type { Sync } from './sync.ts';
+import type { Verify } from './verify.ts';
 import type { Views } from './views.ts';
+import type { Watermarks } from './watermarks.ts';
 import { bounded } from './wake.ts';
 
 interface Parts {
@@ -37,11 +46,17 @@ interface Parts {
   readonly held: HeldSnapshots;
   readonly deliveries: Deliveries;
   readonly requests: SnapshotRequests;
+  readonly sync: Sync;
   readonly returns: ReadonlyMap<Peer, ReturnSender>;
   readonly health: ApplicationHealth;
   readonly command: FailoverCommand;
   readonly watch: StoreWatch;
   readonly views: Views;
+  readonly restore: Restore;
+  readonly verify: Verify;
+  readonly ownership: Ownership;
+  readonly watermarks: Watermarks;
+  readonly table: OwnershipTable;
   readonly events: EventHub;
   readonly shutdown: Shutdown;
   readonly stores: readonly { readonly name: string; readonly store: SnapshotStore }[];
@@ -52,11 +67,15 @@ export class Api implements GatewayApi {
   readonly #context: Context;
   readonly #parts: Parts;
   readonly events: EventFeed;
+  readonly ownership: OwnershipApi;
+  readonly watermarks: WatermarksApi;
 
   constructor(context: Context, parts: Parts) {
     this.#context = context;
     this.#parts = parts;
     const { events, deliveries } = parts;
+    this.ownership = parts.ownership;
+    this.watermarks = parts.watermarks;
     this.events = {
       get newestId() {
         return events.newestId;
@@ -67,7 +86,16 @@ export class Api implements GatewayApi {
       read: (after, limit) => events.read(after, limit),
       changed: (after, signal) => events.changed(after, signal),
       repeats: () => deliveries.repeats(),
+      attach: () => events.follow(),
     };
+  }
+
+  get dataCenter(): string {
+    return this.#context.settings.dataCenter;
+  }
+
+  get isShuttingDown(): boolean {
+    return this.#parts.shutdown.isUnderWay;
   }
 
   status(): StatusView {
@@ -135,17 +163,50 @@ export class Api implements GatewayApi {
     return damagedContents(this.#parts.stores);
   }
 
-  openOutgoing(origin: string, workload?: string): Promise<SnapshotReader> {
+  async openOutgoing(origin: string, workload?: string, version?: number): Promise<SnapshotReader> {
+    if (version !== undefined) return this.#parts.restore.openOwn({ origin, workload, version });
     return this.#parts.own.open(this.#parts.own.key(origin, workload));
   }
 
-  async requestSnapshots(request: {
-    origins: readonly string[] | null;
-    timeoutMs: number | null;
-  }): Promise<{ requestId: string }> {
+  async openReturned(which: {
+    origin: string;
+    workload: string | undefined;
+    dataCenter: string;
+    version: number;
+  }): Promise<SnapshotReader> {
+    return this.#parts.restore.openReturned(which);
+  }
+
+  restore(workload?: string): RestoreView {
+    return this.#parts.restore.view(workload);
+  }
+
+  async verify(peer: string, repair: boolean, signal: AbortSignal): Promise<readonly VerifyRow[]> {
+    if (repair) this.#parts.shutdown.refuseIfUnderWay();
+    return this.#parts.verify.compare(this.#parts.peers.get(peer), repair, signal);
+  }
+
+  async requestSnapshots(wish: SnapshotWish): Promise<{ requestId: string }> {
     this.#parts.shutdown.refuseIfUnderWay();
-    for (const origin of request.origins ?? []) this.#parts.own.key(origin);
-    return { requestId: await this.#parts.requests.ask('manual', request.origins, request.timeoutMs) };
+    return { requestId: await this.#parts.requests.ask('manual', wish) };
+  }
+
+  awaitRequest(
+    requestId: string,
+    until: 'accepted' | 'replicated',
+    timeoutMs: number | null,
+    signal: AbortSignal,
+  ): ReturnType<GatewayApi['awaitRequest']> {
+    return this.#parts.requests.awaitRequest(requestId, until, timeoutMs, signal);
+  }
+
+  async sync(peer: string, timeoutMs: number | null): Promise<SyncView> {
+    this.#parts.shutdown.refuseIfUnderWay();
+    return this.#parts.sync.sync(this.#parts.peers.get(peer), timeoutMs);
+  }
+
+  awaitSync(sync: SyncView, timeoutMs: number | null, signal: AbortSignal): Promise<SyncView> {
+    return this.#parts.sync.awaitSync(sync, timeoutMs, signal);
   }
 
   held(peer: string, options: { history: boolean; workload: string | undefined }): readonly HeldView[] {
@@ -201,7 +262,11 @@ export class Api implements GatewayApi {
     const snapshots = offered.filter((row) => wanted === null || wanted.includes(row.key.origin));
     if (snapshots.length === 0)
       throw new GatewayError('nothing-held', `Nothing is held from "${request.dataCenter}".`, { field: 'dataCenter' });
-    return this.#parts.deliveries.create('manual', request.dataCenter, snapshots);
+    const { dataCenter } = request;
+    // It moves no ownership: its epoch is the one that the workload has now.
+    const epoch = this.#parts.table.row(dataCenter).epoch;
+    const watermarks = this.#parts.watermarks.frozen(dataCenter);
+    return this.#parts.deliveries.create({ reason: 'manual', dataCenter, epoch, watermarks, snapshots });
   }
 
   async returnTo(

@@ -3,6 +3,7 @@ import { messageOf } from '../errors.ts';
 import type { CertificateFacts } from '../ports/certificates.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
+import type { HistoryLog } from '../ports/history.ts';
 import type { GatewayApi } from '../ports/gateway-api.ts';
 import type { CommandRunner, EventSink, HealthProbe, Schedule } from '../ports/hooks.ts';
 import type { Log } from '../ports/log.ts';
@@ -13,16 +14,19 @@ import type { GatewaySettings } from '../ports/settings.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';
 import type { Telemetry, TelemetrySource } from '../ports/telemetry.ts';
 import { Api } from './api.ts';
+import { assembleOwnership } from './assemble-ownership.ts';
 import { ApplicationHealth } from './application-health.ts';
 import { Tasks, type Context } from './context.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { Damage } from './damage.ts';
+import { Deaths } from './deaths.ts';
 import { Deliveries } from './deliveries.ts';
 import { DurableRecords } from './durable-records.ts';
 import { EventHub } from './event-hub.ts';
 import { FailoverCommand } from './failover-command.ts';
 import type { FoundDamage } from './found-damage.ts';
 import { HealthMonitor } from './health-monitor.ts';
+import { History } from './history.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { HeldSnapshots } from './held-snapshots.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -34,6 +38,7 @@ import type { Peer } from './peer.ts';
 import { PeerContact } from './peer-contact.ts';
 import { PeerDirectory } from './peer-directory.ts';
 import { PeerRecords } from './peer-records.ts';
+import { Restore } from './restore.ts';
 import { ReturnSender } from './return-sender.ts';
 import { ReturnedSnapshots } from './returned-snapshots.ts';
 import { RULES, type Rules } from './rules.ts';
@@ -42,8 +47,10 @@ import { Shipper } from './shipper.ts';
 import { Shutdown, type ShutdownKind } from './shutdown.ts';
 import { SnapshotRequests } from './snapshot-requests.ts';
 import { StoreWatch } from './store-watch.ts';
-import { Takeover } from './takeover.ts';
+import { VerdictHistory } from './verdict-history.ts';
+import { Verify } from './verify.ts';
 import { Views } from './views.ts';
+import { Watermarks } from './watermarks.ts';
 import { Webhook } from './webhook.ts';
 
 /** Written to learn whether the records can be; it says nothing. */
@@ -57,6 +64,7 @@ export interface World {
   readonly telemetry: Telemetry;
   readonly records: Records;
   readonly eventLog: EventLog;
+  readonly history: HistoryLog;
   /** Our own snapshots, what peers replicated to us, and our own that peers gave back. */
   readonly stores: { readonly outgoing: SnapshotStore; readonly held: SnapshotStore; readonly returned: SnapshotStore };
   readonly transport: PeerTransport;
@@ -113,6 +121,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
   // Both are written all the time, and what waits for them is written again by itself; the probe finds out when.
   watch.watch('state', () => world.records.write(PROBE_RECORD, {}));
   watch.watch('event-log', () => world.eventLog.flush());
+  watch.watch('history', () => world.history.flush());
 
   const records = new DurableRecords(context, world.records, watch);
   const identity = new Identity(context, records);
@@ -127,10 +136,45 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
   const held = new HeldSnapshots(context, { store: heldStore, identity, watch, damage });
   const deliveries = new Deliveries(context, { records, events, damage, held: heldStore, returned: returnedStore });
   const returned = new ReturnedSnapshots(context, { store: returnedStore, held, own, identity, deliveries });
-  const inbox = new Inbox(context, { peers, identity, monitor, held, returned });
   const command = new FailoverCommand(context, { runner: world.commandRunner, events });
-  const takeover = new Takeover(context, { records: peerRecords, held, deliveries, command, events });
   const requests = new SnapshotRequests(context, { events, own, schedule: world.schedule });
+  const shutdown = new Shutdown(context, { events, heartbeats, requests, own, peers });
+  const history = new History(context, world.history, watch);
+  const watermarks = new Watermarks(context, { records, peers, flush: () => heartbeats.flush() });
+  const owners = assembleOwnership(context, {
+    transport,
+    records,
+    identity,
+    peers,
+    monitor,
+    heartbeats,
+    own,
+    held,
+    returned,
+    deliveries,
+    requests,
+    command,
+    health,
+    damage,
+    events,
+    history,
+    watermarks,
+    shutdown,
+    stores,
+  });
+  const { ownership, table, takeovers, asks, sync } = owners;
+  const inbox = new Inbox(context, {
+    peers,
+    identity,
+    monitor,
+    held,
+    returned,
+    records: peerRecords,
+    ownership,
+    watermarks,
+    asks,
+  });
+  const deaths = new Deaths(context, { records: peerRecords, held, takeovers, command });
   const shippers = new Map<Peer, Shipper>();
   const returns = new Map<Peer, ReturnSender>();
   for (const peer of peers.all) {
@@ -141,7 +185,6 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     );
   }
   const contact = new PeerContact(context, { shippers, returns, requests });
-  const shutdown = new Shutdown(context, { events, heartbeats, requests, own, peers });
   const scrub = new Scrub(context, { stores: named, damage, watch, records });
   const isPinned = (key: SnapshotKey, version: number): boolean => deliveries.isPinned(key, version);
   const housekeeping = new Housekeeping(context, {
@@ -175,8 +218,11 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     watch,
     scrub,
     housekeeping,
+    ownership,
+    table,
     certificates,
   });
+  new VerdictHistory(context, { history, monitor, health, view: (peer) => views.peer(peer) });
   const webhook =
     world.webhook === null ? null : new Webhook(context, { events, sink: world.webhook, records, deliveries });
   const api = new Api(context, {
@@ -185,25 +231,48 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     held,
     deliveries,
     requests,
+    sync,
     returns,
     health,
     command,
     watch,
     views,
+    restore: new Restore(context, {
+      own: outgoing,
+      returned: returnedStore,
+      held,
+      damage,
+      ownershipOf: (workload) => {
+        if (!table.knows(workload)) return undefined;
+        const { owner, epoch } = table.row(workload);
+        return { owner, epoch, wasOurs: table.wasOurs(workload) };
+      },
+      ownWatermarks: () => watermarks.own(),
+      watermarksOf: (name) => (peers.find(name) === undefined ? undefined : watermarks.frozen(name)),
+    }),
+    verify: new Verify(context, { transport, own }),
+    ownership,
+    watermarks,
+    table,
     events,
     shutdown,
     stores: named,
   });
 
   // A verdict is followed by the takeover first: nothing that merely ships may delay it.
-  monitor.followers = [takeover, contact];
-  heartbeats.listener = { onAnswer: (peer, answer) => shippers.get(peer)?.onAnswer(answer) };
+  monitor.followers = [deaths, contact];
+  heartbeats.listener = {
+    onAnswer: (peer, answer) => {
+      ownership.hear(peer, answer.ownership);
+      shippers.get(peer)?.onAnswer(answer);
+    },
+  };
   monitor.onChanged = () => {
     own.progress.notify();
   };
   held.isPinned = isPinned;
   own.onAccepted = (snapshot) => {
-    requests.posted(snapshot.key.origin);
+    requests.posted(snapshot);
   };
 
   // Asked before anything is read: what became known while we read counts as not known when we did.
@@ -212,6 +281,8 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
   await peers.load();
   await deliveries.load();
   await webhook?.load();
+  await owners.load();
+  await watermarks.load();
   await scrub.load();
   own.load();
   const wereUp = peers.all.filter((peer) => peer.name !== null && peer.health.state === 'up');
@@ -225,6 +296,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
       const isLate = !heldStore.isKnown;
       if (isOurTurn && !isLate) await setOlderAside(context, peer, held);
       contact.firstContact(peer);
+      sync.firstContact(peer);
       if (isLate) await held.known(signal);
       if (signal.aborted) return;
       // Asked again: while we waited it may have died, and what is held from it is what is needed now.
@@ -236,7 +308,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
   const whenKnown = async (signal: AbortSignal): Promise<void> => {
     await held.known(signal);
     if (signal.aborted) return;
-    takeover.storeKnown(peers.all);
+    deaths.storeKnown(peers.all);
     await deliveries.storeKnown();
   };
 
@@ -250,7 +322,8 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
       watch.start();
       if (!wasKnown) context.tasks.run('go on when it is known what is held', whenKnown);
       context.tasks.run('deliver what a former run took in', () => returned.resume());
-      takeover.resume(peers.all);
+      owners.start(listeningSince);
+      deaths.resume(peers.all);
       monitor.start(listeningSince);
       heartbeats.start();
       health.start();

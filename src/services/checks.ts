@@ -38,7 +38,7 @@ export function liveness(): ChecksView {
 
 /**
  * Why replication is stale, or null: a peer that is up lacks something for longer than it should take, or the newest
- * that it has is older than two snapshot intervals although the application has posted before.
+ * that it has of a workload that we own is older than two snapshot intervals although the application has posted before.
  */
 function staleness(context: Context, parts: Parts): string | null {
   const { clock, settings } = context;
@@ -46,7 +46,7 @@ function staleness(context: Context, parts: Parts): string | null {
   if (limitMs === Infinity || settings.mode === 'passive' || parts.own.newest().length === 0) return null;
   for (const peer of parts.peers.all) {
     if (peer.health.state !== 'up') continue;
-    const oldest = peer.plan.oldestPendingSince();
+    const oldest = parts.views.oldestOwnedPendingSince(peer);
     if (oldest !== null && clock.now() - oldest > limitMs) {
       return `"${peer.label}" lacks a snapshot for ${Math.round((clock.now() - oldest) / SECOND_MS)} s`;
     }

@@ -3,19 +3,20 @@ import {
   cancel,
   createDelivery,
   findRow,
+  keyOfRow,
   pins,
   replaceVersion,
   type Delivery,
   type DeliveredSnapshot,
-  type DeliveryReason,
+  type NewDelivery,
 } from '../core/delivery.ts';
-import type { SnapshotKey, StoredSnapshot } from '../core/snapshot.ts';
+import type { SnapshotKey } from '../core/snapshot.ts';
 import { GatewayError } from '../errors.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { SnapshotReader, SnapshotStore } from '../ports/snapshot-store.ts';
 import type { Context } from './context.ts';
 import type { Damage } from './damage.ts';
-import { handedOver, keyIn, markDelivered, unmarked } from './delivery-marks.ts';
+import { handedOver, markDelivered, unmarked } from './delivery-marks.ts';
 import { loadDeliveries, recordName, recordOf } from './delivery-records.ts';
 import type { DurableRecords } from './durable-records.ts';
 import type { EventHub } from './event-hub.ts';
@@ -43,6 +44,8 @@ export class Deliveries {
   /** Those whose end is being said, or was. */
   readonly #ended = new Map<string, 'saying' | 'said'>();
   #lastId = 0;
+  /** Called when a delivery is done and its end was said; again after a restart that may have come before that. */
+  onDone: (delivery: Delivery) => void = () => undefined;
 
   constructor(
     context: Context,
@@ -86,6 +89,10 @@ export class Deliveries {
     return delivery;
   }
 
+  has(id: string): boolean {
+    return this.#all.has(id);
+  }
+
   isPinned(key: SnapshotKey, version: number): boolean {
     for (const delivery of this.#all.values()) if (pins(delivery, key, version)) return true;
     return false;
@@ -97,24 +104,27 @@ export class Deliveries {
   }
 
   /** Durable before it is announced; announced even when the disk does not take it now. */
-  async create(reason: DeliveryReason, dataCenter: string, snapshots: readonly StoredSnapshot[]): Promise<Delivery> {
+  async create(fresh: Omit<NewDelivery, 'id' | 'createdAt'>): Promise<Delivery> {
     const { clock, rules, telemetry } = this.#context;
     this.#lastId = rules.nextNumber(this.#lastId, clock.wallMs());
-    const delivery = createDelivery({
-      id: String(this.#lastId),
-      reason,
-      dataCenter,
-      createdAt: isoTime(clock.wallMs()),
-      snapshots,
-    });
+    const delivery = createDelivery({ ...fresh, id: String(this.#lastId), createdAt: isoTime(clock.wallMs()) });
     this.#unannounced.add(delivery.id);
     this.#all.set(delivery.id, delivery);
     await this.#records.settle(recordName(delivery.id), delivery);
-    telemetry.deliveryCreated(reason);
+    telemetry.deliveryCreated(fresh.reason);
     await this.#events.publish({ type: 'delivery', attempt: delivery.attempt, delivery });
     this.#unannounced.delete(delivery.id);
     await this.#forgetOldest();
     return delivery;
+  }
+
+  /** A return that turned out to belong to a change of owner: announced again, with the epoch that the owner will have. */
+  async giveEpoch(id: string, epoch: number): Promise<void> {
+    const delivery = announceAgain({ ...this.get(id), epoch });
+    this.#all.set(id, delivery);
+    await this.#records.settle(recordName(id), recordOf(delivery, this.#ended.get(id) === 'said'));
+    if (delivery.state === 'open')
+      await this.#events.publish({ type: 'delivery', attempt: delivery.attempt, delivery });
   }
 
   /** Every open delivery, announced once more. */
@@ -137,7 +147,7 @@ export class Deliveries {
       throw new GatewayError('not-found', `No version of "${row.origin}" is left that could be offered.`, {
         field: 'origin',
       });
-    const key = keyIn(delivery, row);
+    const key = keyOfRow(delivery, row);
     try {
       return await this.#damage.open(this.#storeOf(delivery), key, row.version);
     } catch (error) {
@@ -170,7 +180,7 @@ export class Deliveries {
     if (settled === null) return;
     const { row } = settled;
     const delivery = this.get(id);
-    const key = keyIn(delivery, row);
+    const key = keyOfRow(delivery, row);
     await this.#storeOf(delivery).move(key, row.version, { place: 'quarantined', reason: `rejected: ${which.reason}` });
     this.#context.telemetry.snapshotRejected(delivery.dataCenter);
     const { origin, workload } = row;
@@ -186,17 +196,31 @@ export class Deliveries {
     await this.#offerBefore(id, row, 'rejected');
   }
 
-  /** The peer is there again: what it does itself now must not be taken over. What is held stays held. */
-  async cancelTakeovers(dataCenter: string, reason: string): Promise<void> {
-    for (const delivery of this.list('open')) {
-      if (delivery.reason !== 'takeover' || delivery.dataCenter !== dataCenter) continue;
-      // Looked up again: while the one before was written this one may have been answered.
-      const cancelled = cancel(this.get(delivery.id));
-      if (cancelled.state !== 'cancelled') continue;
-      this.#all.set(cancelled.id, cancelled);
-      await this.#records.settle(recordName(cancelled.id), cancelled);
-      await this.#events.publish({ type: 'takeover-cancelled', dataCenter, delivery: cancelled.id, reason });
-    }
+  /** What it would hand over is not to be taken over any more; what is held stays held. One that is over stays as it is. */
+  async cancel(id: string): Promise<void> {
+    const cancelled = cancel(this.get(id));
+    if (cancelled.state !== 'cancelled') return;
+    this.#all.set(cancelled.id, cancelled);
+    await this.#records.settle(recordName(cancelled.id), cancelled);
+  }
+
+  /** Whether the application has state of the workload to absorb. Asked every few milliseconds by load balancers. */
+  hasOpenOf(workload: string): boolean {
+    for (const { state, workload: of, snapshots } of this.#all.values())
+      if (state === 'open' && (of === workload || snapshots.some((row) => row.workload === workload))) return true;
+    return false;
+  }
+
+  /** Whether its end is durable and was said: what follows from that may follow. A cancelled one is over at once. */
+  isOver({ id, state }: Delivery): boolean {
+    return state === 'cancelled' || (state === 'done' && this.#ended.get(id) === 'said');
+  }
+
+  /** The one delivery that was made for a change of owner; each has an epoch of its own. */
+  ofChange(workload: string, epoch: number): Delivery | undefined {
+    return this.list().find(
+      (delivery) => delivery.workload === workload && delivery.epoch === epoch && delivery.reason !== 'manual',
+    );
   }
 
   #settle(
@@ -236,7 +260,7 @@ export class Deliveries {
     // Somebody else who read at the same time has already been given another version.
     if (current?.version !== row.version || current.state !== 'pending') return delivery;
     const [before] = this.#storeOf(delivery)
-      .rowsOf(keyIn(delivery, row))
+      .rowsOf(keyOfRow(delivery, row))
       .filter((stored) => stored.place === 'live' && !stored.withdrawn && stored.version < row.version);
     const replaced = replaceVersion(delivery, current, before, exhausted);
     // With nothing new to offer there is nothing to announce.
@@ -272,6 +296,7 @@ export class Deliveries {
     await this.#events.publish({ type: 'delivery-done', delivery });
     this.#ended.set(delivery.id, 'said');
     await this.#records.settle(recordName(delivery.id), recordOf(delivery, true));
+    this.onDone(delivery);
   }
 
   async #forgetOldest(): Promise<void> {
@@ -300,6 +325,6 @@ export class Deliveries {
 function cancelledError(delivery: Delivery): GatewayError {
   return new GatewayError(
     'delivery-conflict',
-    `The delivery "${delivery.id}" was cancelled: "${delivery.dataCenter}" is there again.`,
+    `The delivery "${delivery.id}" was cancelled: the workload "${delivery.workload}" is not taken over.`,
   );
 }

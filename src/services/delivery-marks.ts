@@ -1,21 +1,18 @@
 import { backoffMs } from '../core/backoff.ts';
-import type { Delivery, DeliveredSnapshot } from '../core/delivery.ts';
+import { keyOfRow, type Delivery } from '../core/delivery.ts';
 import type { SnapshotKey, StoredSnapshot } from '../core/snapshot.ts';
 import { messageOf } from '../errors.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';
 import { SECOND_MS } from '../units.ts';
 import type { Context } from './context.ts';
 
-export function keyIn(delivery: Delivery, row: DeliveredSnapshot): SnapshotKey {
-  return { dataCenter: delivery.dataCenter, workload: row.workload, origin: row.origin };
-}
-
 /** Whether a takeover's delivery says that the application has absorbed this version of the key, or a newer one. */
 export function handedOver(delivery: Delivery, key: SnapshotKey, version: number): boolean {
   const { reason, dataCenter, snapshots } = delivery;
-  if (reason !== 'takeover' || dataCenter !== key.dataCenter) return false;
+  if (reason !== 'takeover') return false;
   return snapshots.some(
     (row) =>
+      (row.heldFrom ?? dataCenter) === key.dataCenter &&
       row.workload === key.workload &&
       row.origin === key.origin &&
       row.version >= version &&
@@ -28,7 +25,7 @@ export function unmarked(delivery: Delivery, store: SnapshotStore): StoredSnapsh
   if (delivery.reason === 'manual') return [];
   return delivery.snapshots
     .filter((row) => row.state === 'acknowledged')
-    .flatMap((row) => store.rowsOf(keyIn(delivery, row)).filter((stored) => stored.version === row.version))
+    .flatMap((row) => store.rowsOf(keyOfRow(delivery, row)).filter((stored) => stored.version === row.version))
     .filter((stored) => stored.deliveredBy === null);
 }
 

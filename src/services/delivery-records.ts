@@ -6,8 +6,13 @@ const schema = v.object({
   id: v.pipe(v.string(), v.regex(/^[0-9]{1,16}$/)),
   reason: v.picklist(['takeover', 'return', 'manual']),
   dataCenter: v.string(),
+  workload: v.optional(v.string()),
   heartbeatMsgType: v.picklist([2, 4]),
   epoch: v.number(),
+  watermarks: v.optional(
+    v.record(v.string(), v.object({ seq: v.optional(v.number()), position: v.optional(v.string()) })),
+    {},
+  ),
   createdAt: v.string(),
   state: v.picklist(['open', 'done', 'cancelled']),
   attempt: v.number(),
@@ -15,6 +20,7 @@ const schema = v.object({
     v.object({
       workload: v.string(),
       origin: v.string(),
+      heldFrom: v.optional(v.string()),
       version: v.number(),
       bytes: v.number(),
       sha256: v.string(),
@@ -46,8 +52,8 @@ export async function loadDeliveries(
     const result = v.safeParse(schema, await records.read(name));
     if (!result.success) continue;
     // A record without the word was written before there was one, and its end was said as it was written.
-    const { ended = true, ...delivery } = result.output;
-    found.push({ delivery, isEndSaid: ended });
+    const { ended = true, workload = result.output.dataCenter, ...delivery } = result.output;
+    found.push({ delivery: { ...delivery, workload } as Delivery, isEndSaid: ended });
   }
   return found.sort((a, b) => Number(a.delivery.id) - Number(b.delivery.id));
 }

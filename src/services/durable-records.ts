@@ -2,6 +2,7 @@ import { backoffMs } from '../core/backoff.ts';
 import type { Records } from '../ports/records.ts';
 import { SECOND_MS } from '../units.ts';
 import type { Context } from './context.ts';
+import { inventoryDigest as textDigest } from './inventory-digest.ts';
 import { hangs } from './patience.ts';
 import type { StoreWatch } from './store-watch.ts';
 import { Wake } from './wake.ts';
@@ -133,7 +134,14 @@ export class DurableRecords {
   }
 }
 
-/** A record's name for any text: letters, digits and a few signs as they are, everything else as its code in hexadecimal. */
+/** How long a segment of a record's name may be (ports/records.ts). */
+const SEGMENT_MOST = 120;
+
+/**
+ * A record's name for any text: letters, digits and a few signs as they are, everything else as its code in hexadecimal;
+ * of one that would be too long, as of a name of many capitals, the digest.
+ */
 export function recordSegment(text: string): string {
-  return text.replace(/[^a-z0-9-]/g, (char) => `_${(char.codePointAt(0) ?? 0).toString(16)}_`);
+  const segment = text.replace(/[^a-z0-9-]/g, (char) => `_${(char.codePointAt(0) ?? 0).toString(16)}_`);
+  return segment.length <= SEGMENT_MOST ? segment : `sha256-${textDigest(text)}`;
 }

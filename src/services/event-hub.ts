@@ -26,6 +26,7 @@ export class EventHub {
   #watch: LogWatch | undefined;
   #lastId: number;
   #visibleId: number;
+  #attached = 0;
 
   constructor(context: Context, log: EventLog) {
     this.#context = context;
@@ -38,6 +39,21 @@ export class EventHub {
   /** The watch is built after the hub, because it publishes what it sees. */
   attach(watch: LogWatch): void {
     this.#watch = watch;
+  }
+
+  /** How many applications follow the events now; those that may only read are none. */
+  get attached(): number {
+    return this.#attached;
+  }
+
+  /** Counts one that follows, until the function that is returned is called; a second call of it does nothing. */
+  follow(): () => void {
+    let isHere = true;
+    this.#attached += 1;
+    return () => {
+      if (isHere) this.#attached -= 1;
+      isHere = false;
+    };
   }
 
   /** Resolves when the event is visible to subscribers. */

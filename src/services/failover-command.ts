@@ -16,6 +16,8 @@ export class FailoverCommand {
   readonly #runs = new Map<Peer, { controller: AbortController; state: CommandState }>();
   /** When the last command that was begun for a peer has ended. */
   readonly #ended = new Map<Peer, Promise<void>>();
+  /** The epoch of the peer's own workload, or the one that its takeover will have. */
+  epochOf: (peer: Peer) => number = () => 0;
 
   constructor(context: Context, parts: { runner: CommandRunner; events: EventHub }) {
     this.#context = context;
@@ -78,7 +80,7 @@ export class FailoverCommand {
       CROSSDC_PEER: peer.label,
       CROSSDC_STATE: state,
       CROSSDC_REASON: reason ?? '',
-      CROSSDC_EPOCH: '0',
+      CROSSDC_EPOCH: String(this.epochOf(peer)),
       CROSSDC_DATA_CENTER: settings.dataCenter,
       CROSSDC_APPLICATION: settings.applicationName,
       // So that `crossdc` in the command asks this gateway, and no other that our own environment may name.

@@ -1,5 +1,5 @@
 import { compareOrder } from '../core/ordering.ts';
-import type { HealthEffect, HealthEvent, PeerHealth } from '../core/peer-state.ts';
+import type { HealthEffect, HealthEvent, PeerHealth, PeerState } from '../core/peer-state.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { Context } from './context.ts';
 import type { EventHub } from './event-hub.ts';
@@ -13,6 +13,14 @@ export interface StateFollower {
   onDown(peer: Peer): Promise<void>;
   onLeft(peer: Peer): Promise<void>;
   onRefusalEnded(peer: Peer): Promise<void>;
+}
+
+/** What was decided of a peer. */
+export interface Verdict {
+  readonly from: PeerState;
+  /** `refusal-ended`: it is still down, and what its refusal held back may follow now. */
+  readonly to: PeerState | 'refusal-ended';
+  readonly reason: PeerHealth['reason'];
 }
 
 /** Pauses of this gateway itself. */
@@ -33,6 +41,11 @@ export class HealthMonitor {
   readonly #events: EventHub;
   /** Called at each change of a state: who waits for the peers that are up may wait for fewer now. */
   onChanged: () => void = () => undefined;
+  /** Called in the turn of the decision, while everything is still as it was decided from. */
+  onVerdict: (peer: Peer, verdict: Verdict) => void = () => undefined;
+  /** Called whenever silence was judged; and, before that, with the length of a pause of our own. */
+  onTick: () => void = () => undefined;
+  onPause: (ms: number) => void = () => undefined;
   readonly pauses: OwnPauses = { count: 0, longestMs: 0, lastAtMs: null };
   followers: readonly StateFollower[] = [];
 
@@ -72,6 +85,7 @@ export class HealthMonitor {
       case 'stale':
         return;
       case 'refusal-ended':
+        this.onVerdict(peer, { from: peer.health.state, to: 'refusal-ended', reason: peer.health.reason });
         peer.followUps.add(async () => {
           await this.#records.save(peer);
           for (const follower of this.followers) await follower.onRefusalEnded(peer);
@@ -88,10 +102,14 @@ export class HealthMonitor {
       peer.sinceMs = this.#context.clock.wallMs();
       this.#context.telemetry.peerTransition(peer.label, to);
       if (to === 'down' || (to === 'up' && from === 'down')) peer.transitions += 1;
-      if (to === 'down') peer.isTakeoverDue = true;
-      if (to === 'up' || to === 'left') peer.isTakeoverDue = false;
+      if (to === 'down') {
+        peer.isCommandDue = true;
+        peer.downAt = this.#context.clock.now();
+      }
+      if (to === 'up' || to === 'left') peer.isCommandDue = false;
     }
     this.onChanged();
+    this.onVerdict(peer, { from, to, reason });
     peer.shipWake.ring();
     const { missed, order } = peer.health;
     const lastHeartbeatAt = peer.lastHeartbeatMs === null ? null : isoTime(peer.lastHeartbeatMs);
@@ -150,6 +168,7 @@ export class HealthMonitor {
       if (signal.aborted) return;
       this.#notePause(clock.now() - before, stepMs);
       for (const peer of this.#peers.all) this.apply(peer, { kind: 'tick' });
+      this.onTick();
     }
   }
 
@@ -167,5 +186,6 @@ export class HealthMonitor {
       log.warn({ seconds: lateMs / 1000 }, 'this gateway itself was stopped; no peer is blamed for that time');
     // When in our sleep the pause began nobody knows; the whole of it is taken for deaf.
     for (const peer of this.#peers.all) this.apply(peer, { kind: 'own-pause', ms: tookMs });
+    this.onPause(tookMs);
   }
 }

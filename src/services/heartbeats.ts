@@ -3,6 +3,7 @@ import { isoTime } from '../ports/clock.ts';
 import type { MessageOutcome, PeerTransport } from '../ports/peer-transport.ts';
 import { PROTOCOL, SECOND_MS } from '../units.ts';
 import type { PeerAnswer, PeerMessage } from '../wire/messages.ts';
+import type { Ask, OwnershipNews } from '../wire/ownership.ts';
 import type { ApplicationHealth } from './application-health.ts';
 import type { Context } from './context.ts';
 import type { HealthMonitor } from './health-monitor.ts';
@@ -20,6 +21,12 @@ export interface AnswerListener {
   onAnswer(peer: Peer, answer: PeerAnswer): void;
 }
 
+/** What goes with every heartbeat besides the sign of life. */
+export interface News {
+  ownership(): OwnershipNews;
+  watermarks(): PeerMessage['watermarks'];
+}
+
 /**
  * Sends a heartbeat to each peer on the interval, whatever state the peer is in and whether or not the one before was
  * answered. Nothing here waits for a snapshot, a disk or a slow peer.
@@ -35,7 +42,9 @@ export class Heartbeats {
   readonly #stopping = new AbortController();
   /** When the newest heartbeat that a machine answered had left. */
   readonly #answeredSentAt = new Map<string, number>();
+  #isFlushing = false;
   listener: AnswerListener | undefined;
+  news: News | undefined;
 
   constructor(
     context: Context,
@@ -78,6 +87,32 @@ export class Heartbeats {
       if (due < clock.now()) due = clock.now() + settings.heartbeatIntervalMs;
       await clock.sleep(due - clock.now(), signal);
     }
+  }
+
+  /**
+   * Sends a heartbeat to every peer now, beside the rhythm: something changed that they are to hear at once. Many changes
+   * of one moment go together.
+   */
+  flush(): void {
+    if (this.#isFlushing || this.#stopping.signal.aborted) return;
+    this.#isFlushing = true;
+    this.#context.tasks.run('tell the peers at once', async (signal) => {
+      await this.#context.clock.afterPendingIo();
+      this.#isFlushing = false;
+      if (signal.aborted || this.#stopping.signal.aborted) return;
+      for (const peer of this.#peers.all) this.#beat(peer);
+    });
+  }
+
+  /** Sends a heartbeat that asks something of the peer. The answer counts as any other does. */
+  async ask(peer: Peer, ask: Ask, signal: AbortSignal): Promise<MessageOutcome> {
+    const { choice } = chooseMachines(peer.choice, false, this.#context.clock.now());
+    const machine = choice.machines[choice.current]?.address ?? peer.machines[0] ?? '';
+    this.#context.telemetry.heartbeatSent(peer.label);
+    const message = { ...this.#message(peer, 1), ask };
+    const outcome = await this.#transport.sendMessage({ machine, dataCenter: peer.name }, message, signal);
+    if (!signal.aborted) await this.#note(peer, machine, outcome);
+    return outcome;
   }
 
   #beat(peer: Peer): void {
@@ -188,6 +223,9 @@ export class Heartbeats {
           ? null
           : { heartbeatCnt: order.heartbeatCnt, ageMs: Math.max(0, clock.now() - countFrom) },
       protocol: PROTOCOL,
+      mode: settings.mode,
+      ownership: this.news?.ownership(),
+      watermarks: this.news?.watermarks(),
     };
   }
 

@@ -1,4 +1,4 @@
-import { listed, newestFirst, newestOfEach, type SnapshotKey, type StoredSnapshot } from '../core/snapshot.ts';
+import { keyText, listed, newestFirst, newestOfEach, type SnapshotKey, type StoredSnapshot } from '../core/snapshot.ts';
 import { inventoryRows, inventoryText } from '../core/inventory.ts';
 import type { PeerRow } from '../core/replication-plan.ts';
 import { GatewayError, messageOf } from '../errors.ts';
@@ -12,6 +12,7 @@ import { inventoryDigest } from './inventory-digest.ts';
 import type { Peer } from './peer.ts';
 import { retain } from './retain.ts';
 import type { StoreWatch } from './store-watch.ts';
+import { Broadcast } from './wake.ts';
 
 /** Looked at only while the store has not been reached; reaching it is the business of whoever watches the stores. */
 const KNOWN_POLL_MS = 250;
@@ -22,8 +23,12 @@ export class HeldSnapshots {
   readonly #identity: Identity;
   readonly #watch: StoreWatch;
   readonly #damage: Damage;
+  /** When the newest version of each key was taken in by this run, by the monotonic clock. */
+  readonly #takenInAt = new Map<string, { readonly version: number; readonly at: number }>();
   readonly #digests = new Map<string, { generation: number; digest: string }>();
   readonly store: SnapshotStore;
+  /** Notified when something that was not held before was taken in. */
+  readonly progress = new Broadcast();
   /** Whether an open delivery needs a version. */
   isPinned: (key: SnapshotKey, version: number) => boolean = () => false;
 
@@ -49,7 +54,9 @@ export class HeldSnapshots {
     const { version } = envelope.description;
     const deliveredBy = this.store.rowsOf(key).find((row) => row.version === version)?.deliveredBy ?? null;
     const isNew = await this.takeIn(this.store, { key, envelope, watched: 'held' }, content, signal);
+    this.#takenInAt.set(keyText(key), { version, at: this.#context.clock.now() });
     if (!isNew) return;
+    this.progress.notify();
     if (deliveredBy !== null) await this.#markAgain(key, version, deliveredBy);
     this.#context.telemetry.snapshotReceived(peer.label, envelope.description.bytes);
     this.#context.tasks.run('retention of held snapshots', () => this.#retain(key));
@@ -134,6 +141,14 @@ export class HeldSnapshots {
       this.#watch.failed(watched, error);
       throw error;
     }
+  }
+
+  /** How long ago it came; of one from before this run only the wall time in its record is known. */
+  ageMs(row: StoredSnapshot): number {
+    const { clock } = this.#context;
+    const taken = this.#takenInAt.get(keyText(row.key));
+    if (taken?.version === row.version) return clock.now() - taken.at;
+    return Math.max(0, clock.wallMs() - Date.parse(row.storedAt));
   }
 
   #retain(key: SnapshotKey): Promise<void> {

@@ -6,11 +6,15 @@ import type { PeerAnswer, PeerMessage } from '../wire/messages.ts';
 import type { SnapshotEnvelope } from '../wire/snapshot-headers.ts';
 import type { Context } from './context.ts';
 import type { HealthMonitor } from './health-monitor.ts';
+import type { Asks } from './asks.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
 import type { Identity } from './identity.ts';
+import type { Ownership } from './ownership.ts';
 import type { Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
+import type { PeerRecords } from './peer-records.ts';
 import type { ReturnedSnapshots } from './returned-snapshots.ts';
+import type { Watermarks } from './watermarks.ts';
 
 /** How often one kind of refusal from one sender is logged. */
 const SHOUT_EVERY_MS = 60 * SECOND_MS;
@@ -26,6 +30,10 @@ export class Inbox implements PeerInbox {
   readonly #monitor: HealthMonitor;
   readonly #held: HeldSnapshots;
   readonly #returned: ReturnedSnapshots;
+  readonly #records: PeerRecords;
+  readonly #ownership: Ownership;
+  readonly #watermarks: Watermarks;
+  readonly #asks: Asks;
   /** The senders that were logged for each reason since `#shoutedSince`. */
   readonly #shouted = new Map<string, Set<string>>();
   #shoutedSince = -Infinity;
@@ -39,6 +47,10 @@ export class Inbox implements PeerInbox {
       monitor: HealthMonitor;
       held: HeldSnapshots;
       returned: ReturnedSnapshots;
+      records: PeerRecords;
+      ownership: Ownership;
+      watermarks: Watermarks;
+      asks: Asks;
     },
   ) {
     this.#context = context;
@@ -47,6 +59,10 @@ export class Inbox implements PeerInbox {
     this.#monitor = parts.monitor;
     this.#held = parts.held;
     this.#returned = parts.returned;
+    this.#records = parts.records;
+    this.#ownership = parts.ownership;
+    this.#watermarks = parts.watermarks;
+    this.#asks = parts.asks;
   }
 
   async receiveMessage(message: PeerMessage, from: string): Promise<PeerAnswer> {
@@ -69,12 +85,17 @@ export class Inbox implements PeerInbox {
             heardUsAgoMs: message.lastHeard?.ageMs ?? null,
           },
     );
+    // A farewell has the last word of the application too.
+    if (isFresh) this.#watermarks.heard(message.dataCenterOrigin, message.incarnation, message.watermarks);
     // A copy or a late one changes nothing, but its sender gets the same answer: it may have lost the first.
     if (isFresh && message.heartbeatMsgType === 1) {
       telemetry.heartbeatReceived(peer.label);
       peer.lastHeartbeatMs = clock.wallMs();
       const skewMs = Date.parse(message.sentAt) - peer.lastHeartbeatMs;
       peer.clockSkewMs = Number.isNaN(skewMs) ? null : skewMs;
+      peer.isActive = message.mode !== 'passive';
+      // Before anything that follows from its being there: who owns what decides what may follow.
+      this.#ownership.hear(peer, message.ownership);
       if (!peer.wasHeard) {
         peer.wasHeard = true;
         this.onFirstContact(peer);
@@ -82,11 +103,15 @@ export class Inbox implements PeerInbox {
     } else if (!isFresh) {
       telemetry.requestRejected('stale');
     }
+    const { ask } = message;
+    const reply = ask !== undefined && isFresh ? await this.#asks.receive(peer, ask) : undefined;
     return {
       dataCenterOrigin: this.#context.settings.dataCenter,
       heartbeatCnt: this.#identity.sent,
       incarnation: this.#identity.incarnation,
       inventory: this.#held.inventoryDigest(message.dataCenterOrigin),
+      ownership: this.#ownership.news(),
+      ...(reply === undefined ? {} : { reply }),
     };
   }
 
@@ -101,10 +126,18 @@ export class Inbox implements PeerInbox {
     try {
       if (envelope.heartbeatMsgType === 4) await this.#returned.receive(envelope, content, signal);
       else await this.#held.receive(peer, envelope, content, signal);
+      await this.#noteReplicated(peer);
     } catch (error) {
       if (error instanceof GatewayError) this.#context.telemetry.requestRejected(error.code);
       throw error;
     }
+  }
+
+  /** Once for each peer, ever: with nothing held of one that has replicated something, something is missing. */
+  async #noteReplicated(peer: Peer): Promise<void> {
+    if (peer.hasReplicated) return;
+    peer.hasReplicated = true;
+    await this.#records.save(peer);
   }
 
   inventory(dataCenter: string, from = dataCenter): readonly PeerRow[] {

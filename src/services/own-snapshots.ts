@@ -12,6 +12,16 @@ import type { Damage } from './damage.ts';
 import { retain } from './retain.ts';
 import { Broadcast } from './wake.ts';
 
+export interface Workloads {
+  owned(): readonly string[];
+  /** Why no snapshot of it is taken here, and the row of its owner; null: it is. */
+  refusal(workload: string): { readonly detail: string; readonly row: unknown } | null;
+  /** Whether anything of the origin came here with the workload. */
+  came(key: SnapshotKey): boolean;
+  /** The greatest version of it that came here from anybody. */
+  floorOf(key: SnapshotKey): number;
+}
+
 /** The snapshots of our own application: durable here first, then planned for every peer. */
 export class OwnSnapshots {
   readonly #context: Context;
@@ -24,12 +34,21 @@ export class OwnSnapshots {
   readonly #seenByPeers = new Map<string, number>();
   /** The greatest version of a key that a peer has and that this run did not make. */
   readonly #foreign = new Map<string, number>();
+  /** Snapshots of each workload that have their version and are not durable yet: their owner was asked before that. */
+  readonly #writing = new Map<string, number>();
   #newestKept: { readonly generation: number; readonly rows: readonly StoredSnapshot[] } | null = null;
   /** When the newest version of each key was accepted in this run, by the monotonic clock. */
   readonly #acceptedAt = new Map<string, { readonly version: number; readonly at: number }>();
   /** Notified when a snapshot was accepted, or a peer has stored one, or its state changed. */
   readonly progress = new Broadcast();
   onAccepted: (snapshot: StoredSnapshot) => void = () => undefined;
+  /** Who owns which workload, and what else there is of it here; until it is set, only our own is. */
+  workloads: Workloads = {
+    owned: () => [this.#context.settings.dataCenter],
+    refusal: () => null,
+    came: () => false,
+    floorOf: () => 0,
+  };
 
   constructor(
     context: Context,
@@ -50,6 +69,7 @@ export class OwnSnapshots {
 
   async put(request: NewSnapshot, signal: AbortSignal): Promise<StoredSnapshot> {
     const key = this.key(request.origin, request.workload);
+    this.assertOurs(key.workload);
     const stored = await this.#write(
       {
         key,
@@ -73,13 +93,14 @@ export class OwnSnapshots {
       readonly labels: Readonly<Record<string, string>>;
       readonly expect: { bytes: number | null; sha256: string | null };
       readonly content: AsyncIterable<Uint8Array>;
-      /** The version whose content this is: it gets a new number only while it is still the newest. */
-      readonly renumbered?: StoredSnapshot;
+      /** Whose content this is, when it is no new one: it gets a number only while nothing newer came. */
+      readonly copied?: { readonly takenAt: string; readonly isNewest: () => boolean };
     },
     signal: AbortSignal,
   ): Promise<StoredSnapshot> {
     const { clock, rules, settings } = this.#context;
-    const { key, position, labels, expect, content, renumbered } = fresh;
+    const { key, position, labels, expect, content, copied } = fresh;
+    const begun: (() => void)[] = [];
     try {
       const stored = await this.#store.put(
         {
@@ -88,11 +109,16 @@ export class OwnSnapshots {
           labels,
           expect,
           version: (newest) => {
-            if (renumbered !== undefined && this.newestOf(key)?.version !== renumbered.version)
+            // While it came in another data centre may have become the owner, and has what was ours.
+            if (copied === undefined) this.assertOurs(key.workload);
+            if (copied?.isNewest() === false)
               throw new GatewayError('version-older', `Something newer than the snapshot of "${key.origin}" came.`);
-            return rules.nextNumber(newest?.version ?? 0, clock.wallMs(), this.#seenByPeers.get(keyText(key)) ?? 0);
+            // From here on it will be accepted: whoever hands the workload over has to wait for it.
+            begun.push(this.#beginWriting(key.workload));
+            const seen = Math.max(this.#seenByPeers.get(keyText(key)) ?? 0, this.workloads.floorOf(key));
+            return rules.nextNumber(newest?.version ?? 0, clock.wallMs(), seen);
           },
-          takenAt: () => renumbered?.takenAt ?? isoTime(clock.wallMs()),
+          takenAt: () => copied?.takenAt ?? isoTime(clock.wallMs()),
           incarnation: this.#identity.incarnation,
           maxBytes: settings.snapshotMaxBytes,
         },
@@ -107,7 +133,23 @@ export class OwnSnapshots {
     } catch (error) {
       this.#watch.failed('outgoing', error);
       throw error;
+    } finally {
+      for (const end of begun) end();
     }
+  }
+
+  /** @returns to be called when it is durable, or never will be */
+  #beginWriting(workload: string): () => void {
+    this.#writing.set(workload, (this.#writing.get(workload) ?? 0) + 1);
+    return () => {
+      this.#writing.set(workload, (this.#writing.get(workload) ?? 1) - 1);
+      this.progress.notify();
+    };
+  }
+
+  /** Whether a snapshot of the workload, taken while it was still ours to post, is on its way to the disk. */
+  isWriting(workload: string): boolean {
+    return (this.#writing.get(workload) ?? 0) > 0;
   }
 
   #plan(snapshot: StoredSnapshot): void {
@@ -128,18 +170,30 @@ export class OwnSnapshots {
     return this.#peers.all.some((peer) => peer.plan.isSending(key, version));
   }
 
-  /** @throws GatewayError `bad-request` for what is no origin, `not-owner` for another DC's workload */
-  key(origin: string, workload = this.#context.settings.dataCenter): SnapshotKey {
+  /**
+   * Without a workload our own, or, for an origin that came only with a workload that we took over, that one.
+   * @throws GatewayError `bad-request` for what is no origin
+   */
+  key(origin: string, workload?: string): SnapshotKey {
     const problem = originProblem(origin);
     if (problem !== null)
       throw new GatewayError('bad-request', `The origin is not valid: ${problem}.`, { field: 'origin' });
     const { dataCenter } = this.#context.settings;
-    if (workload !== dataCenter) {
-      throw new GatewayError('not-owner', `The workload "${workload}" is not owned by "${dataCenter}".`, {
-        field: 'workload',
-      });
-    }
-    return { dataCenter, workload, origin };
+    return { dataCenter, workload: workload ?? this.#workloadOf(origin), origin };
+  }
+
+  #workloadOf(origin: string): string {
+    const { dataCenter } = this.#context.settings;
+    if (this.#store.rowsOf({ dataCenter, workload: dataCenter, origin }).length > 0) return dataCenter;
+    const taken = this.workloads.owned().filter((workload) => workload !== dataCenter);
+    return taken.find((workload) => this.workloads.came({ dataCenter, workload, origin })) ?? dataCenter;
+  }
+
+  /** @throws GatewayError `not-owner`, with the row of whoever owns it */
+  assertOurs(workload: string): void {
+    const refusal = this.workloads.refusal(workload);
+    if (refusal === null) return;
+    throw new GatewayError('not-owner', refusal.detail, { field: 'workload', facts: { row: refusal.row } });
   }
 
   /** Notes what a peer has, so that our next versions go above it. */
@@ -171,6 +225,11 @@ export class OwnSnapshots {
 
   newestOf(key: SnapshotKey): StoredSnapshot | undefined {
     return this.#store.rowsOf(key).find((row) => row.place === 'live');
+  }
+
+  /** The greatest version that is known of a key, here or at a peer, whatever became of it; 0 when there is none. */
+  greatestVersion(key: SnapshotKey): number {
+    return Math.max(this.#store.rowsOf(key)[0]?.version ?? 0, this.#seenByPeers.get(keyText(key)) ?? 0);
   }
 
   /** The newest version that was accepted in this run, whatever became of its bytes. */
@@ -219,11 +278,27 @@ export class OwnSnapshots {
       { origin: key.origin, version: newest.version, above },
       'a peer has a greater version from before this state; the snapshot is renumbered',
     );
+    return this.#copyAbove(newest, signal);
+  }
+
+  /**
+   * Gives our newest version, whichever run accepted it, a greater number than one that came here from somebody else:
+   * we own the work, and what was posted elsewhere meanwhile was posted by one who had lost it.
+   */
+  async raise(key: SnapshotKey, signal: AbortSignal): Promise<void> {
+    const newest = this.newestOf(key);
+    if (newest === undefined || newest.version > this.workloads.floorOf(key)) return;
+    await this.#copyAbove(newest, signal);
+  }
+
+  async #copyAbove(newest: StoredSnapshot, signal: AbortSignal): Promise<'renumbered' | 'superseded'> {
+    const { key } = newest;
     const reader = await this.openVersion(key, newest.version);
     const { position, labels, bytes, sha256 } = newest;
     const content = reader.stream();
     try {
-      await this.#write({ key, position, labels, expect: { bytes, sha256 }, content, renumbered: newest }, signal);
+      const copied = { takenAt: newest.takenAt, isNewest: () => this.newestOf(key)?.version === newest.version };
+      await this.#write({ key, position, labels, expect: { bytes, sha256 }, content, copied }, signal);
       return 'renumbered';
     } catch (error) {
       // The application posted meanwhile: its newer content keeps the last word, and was numbered above what was seen.
@@ -234,6 +309,29 @@ export class OwnSnapshots {
     }
   }
 
+  /**
+   * Makes our own of what is held of a workload that we own and that our application never posted anew, so that it goes
+   * to the peers as everything else does: some of them may never have had it. Does nothing where something newer is ours.
+   */
+  async adopt(reader: SnapshotReader, signal: AbortSignal): Promise<void> {
+    const { snapshot } = reader;
+    const { position, labels, bytes, sha256, takenAt } = snapshot;
+    const { workload, origin } = snapshot.key;
+    const key = { dataCenter: this.#context.settings.dataCenter, workload, origin };
+    // Not once somebody else owns it: what the new owner has would seem to be older than this copy, and be refused here.
+    const isNewest = (): boolean =>
+      this.workloads.refusal(workload) === null && (this.newestOf(key)?.version ?? 0) < snapshot.version;
+    if (!isNewest()) return;
+    const content = reader.stream();
+    try {
+      const copied = { takenAt, isNewest };
+      await this.#write({ key, position, labels, expect: { bytes, sha256 }, content, copied }, signal);
+    } catch (error) {
+      // The application posted meanwhile: that is newer, and what is wanted.
+      if (isNewest()) throw error;
+    }
+  }
+
   #noteForeign(key: SnapshotKey, newest: StoredSnapshot, seen: number): void {
     const rows = this.#store.rowsOf(key);
     const isOurs = rows.some((row) => row.version === seen && this.#identity.isOurs(row.incarnation));
@@ -241,15 +339,20 @@ export class OwnSnapshots {
     this.#foreign.set(keyText(key), Math.max(seen, this.#foreign.get(keyText(key)) ?? 0));
   }
 
-  /** Resolves when every peer that is up, and at least one, has this version or a newer one. */
+  /** Whether every peer that is up, and at least one, has this version or a newer one. */
+  isReplicated(key: SnapshotKey, version: number): boolean {
+    // What a peer has from before our state was lost has a greater number, and is not what was accepted.
+    const foreign = this.#foreign.get(keyText(key)) ?? 0;
+    const wanted = version <= foreign ? foreign + 1 : version;
+    const has = this.#peers.all.filter((peer) => peer.plan.has(key, wanted));
+    const lacking = this.#peers.all.filter((peer) => peer.health.state === 'up' && !has.includes(peer));
+    return has.length > 0 && lacking.length === 0;
+  }
+
+  /** Resolves when it is replicated. @returns false when the signal was aborted before */
   async awaitReplicated(key: SnapshotKey, version: number, signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
-      // What a peer has from before our state was lost has a greater number, and is not what was accepted.
-      const foreign = this.#foreign.get(keyText(key)) ?? 0;
-      const wanted = version <= foreign ? foreign + 1 : version;
-      const has = this.#peers.all.filter((peer) => peer.plan.has(key, wanted));
-      const lacking = this.#peers.all.filter((peer) => peer.health.state === 'up' && !has.includes(peer));
-      if (has.length > 0 && lacking.length === 0) return true;
+      if (this.isReplicated(key, version)) return true;
       await this.progress.next(signal);
     }
     return false;

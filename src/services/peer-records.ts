@@ -22,7 +22,9 @@ export class PeerRecords {
     peer.lastHeartbeatMs = wallOf(record['lastHeartbeatAt']);
     peer.lastReplicatedMs = wallOf(record['lastReplicatedAt']);
     peer.transitions = typeof record['transitions'] === 'number' ? record['transitions'] : 0;
-    peer.isTakeoverDue = record['takeoverDue'] === true;
+    // `takeoverDue` is what records of the first version called it.
+    peer.isCommandDue = record['commandDue'] === true || record['takeoverDue'] === true;
+    peer.hasReplicated = record['hasReplicated'] === true;
     peer.returning = Array.isArray(record['returning']) ? record['returning'].filter(isReturnItem) : [];
   }
 
@@ -40,7 +42,8 @@ export class PeerRecords {
       lastHeartbeatAt: peer.lastHeartbeatMs === null ? null : isoTime(peer.lastHeartbeatMs),
       lastReplicatedAt: peer.lastReplicatedMs === null ? null : isoTime(peer.lastReplicatedMs),
       transitions: peer.transitions,
-      takeoverDue: peer.isTakeoverDue,
+      commandDue: peer.isCommandDue,
+      hasReplicated: peer.hasReplicated,
       returning: peer.returning,
     });
   }

@@ -43,8 +43,16 @@ export class Peer {
   /** How far its wall clock was ahead of ours at its last heartbeat, less than nothing when behind; decides nothing. */
   clockSkewMs: number | null = null;
   transitions = 0;
-  /** Declared down, and what follows (a delivery, a command) does not exist yet. */
-  isTakeoverDue = false;
+  /** Monotonic: when it was declared down, or when we began if it was down by then. */
+  downAt: number;
+  /** Declared down, and the command that follows has not had its runs yet. */
+  isCommandDue = false;
+  /** Its death was seen by a former run: it still has the time of a heartbeat to be heard. */
+  mayBeHeard = false;
+  /** Whether it takes over by itself, by its own word; one that does not say so does. */
+  isActive = true;
+  /** It has replicated something to us, ever: with nothing held, something is missing. */
+  hasReplicated = false;
   blockedBy: string | null = null;
   returning: readonly ReturnItem[] = [];
   /** A heartbeat of it was heard in this run. */
@@ -60,6 +68,7 @@ export class Peer {
     this.health = unknownPeer(context.clock.now());
     this.choice = firstChoice(settings.machines);
     this.sinceMs = context.clock.wallMs();
+    this.downAt = context.clock.now();
     this.followUps = new SerialQueue(context, `peer ${settings.machines.join(',')}`);
   }
 

@@ -1,4 +1,5 @@
 import type { StoredSnapshot } from '../core/snapshot.ts';
+import type { Watermarks } from '../core/watermarks.ts';
 import { GatewayError } from '../errors.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';
 import { SECOND_MS } from '../units.ts';
@@ -40,6 +41,12 @@ export class ReturnedSnapshots {
   readonly #identity: Identity;
   readonly #deliveries: Deliveries;
   readonly #batches = new Map<string, Batch>();
+  /** The epoch of the change of owner that a return belongs to, by the id of the return; undefined: it is none. */
+  epochOfMove: (returnId: string) => number | undefined = () => undefined;
+  /** The present epoch of a workload. */
+  epochOf: (workload: string) => number = () => 0;
+  /** How far the application of a data centre has got by its last word: what is delivered for a change of owner has it. */
+  watermarksOf: (dataCenter: string) => Watermarks = () => ({});
 
   constructor(
     context: Context,
@@ -72,11 +79,10 @@ export class ReturnedSnapshots {
           !known.has(nameOf(row.key.dataCenter, row.key.workload, row.key.origin, row.version)),
       );
     for (const dataCenter of new Set(waiting.map((row) => row.key.dataCenter))) {
-      await this.#deliveries.create(
-        'return',
-        dataCenter,
-        waiting.filter((row) => row.key.dataCenter === dataCenter),
-      );
+      const snapshots = waiting.filter((row) => row.key.dataCenter === dataCenter);
+      const workload = snapshots[0]?.key.workload ?? dataCenter;
+      const epoch = this.epochOf(workload);
+      await this.#deliveries.create({ reason: 'return', dataCenter, workload, epoch, snapshots });
     }
   }
 
@@ -183,7 +189,20 @@ export class ReturnedSnapshots {
       const row = stored.find((one) => one.version === version && one.place === 'live' && !one.withdrawn);
       if (row !== undefined) rows.push(row);
     }
-    if (rows.length > 0) await this.#deliveries.create('return', batch.dataCenter, rows);
+    const [first] = rows;
+    if (first === undefined) return;
+    const { workload } = first.key;
+    const epoch = this.epochOfMove(batch.id);
+    // The owner resumed a move after a crash and sends again what was delivered for it.
+    if (epoch !== undefined && this.#deliveries.ofChange(workload, epoch) !== undefined) return;
+    await this.#deliveries.create({
+      reason: 'return',
+      dataCenter: batch.dataCenter,
+      workload,
+      epoch: epoch ?? this.epochOf(workload),
+      ...(epoch === undefined ? {} : { watermarks: this.watermarksOf(batch.dataCenter) }),
+      snapshots: rows,
+    });
   }
 
   /** Whether an open delivery offers it already, and goes on announcing it. */

@@ -2,10 +2,12 @@ import { admit } from '../core/admission.ts';
 import { settle } from '../core/delivery.ts';
 import { stepPeerHealth } from '../core/peer-health.ts';
 import { hearsUs, nextDeadline } from '../core/silence.ts';
+import { changeOwner, hearConflict, hearRow, notPrimaryBecause, reserveEpoch } from '../core/ownership.ts';
 import { ReplicationPlan } from '../core/replication-plan.ts';
 import { expendable } from '../core/retention.ts';
 import { nextNumber } from '../core/ordering.ts';
 import { newestOffered } from '../core/snapshot.ts';
+import { takeoverBlock } from '../core/takeover.ts';
 
 /**
  * The decisions of the core, as the services call them. They are handed over in one object so that the simulator can
@@ -20,6 +22,12 @@ export interface Rules {
   readonly expendable: typeof expendable;
   readonly nextNumber: typeof nextNumber;
   readonly newestOffered: typeof newestOffered;
+  readonly hearRow: typeof hearRow;
+  readonly hearConflict: typeof hearConflict;
+  readonly reserveEpoch: typeof reserveEpoch;
+  readonly changeOwner: typeof changeOwner;
+  readonly notPrimaryBecause: typeof notPrimaryBecause;
+  readonly takeoverBlock: typeof takeoverBlock;
   readonly createPlan: () => ReplicationPlan;
 }
 
@@ -32,5 +40,11 @@ export const RULES: Rules = {
   expendable,
   nextNumber,
   newestOffered,
+  hearRow,
+  hearConflict,
+  reserveEpoch,
+  changeOwner,
+  notPrimaryBecause,
+  takeoverBlock,
   createPlan: () => new ReplicationPlan(),
 };

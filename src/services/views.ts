@@ -14,6 +14,8 @@ import type { HealthMonitor } from './health-monitor.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
 import type { Housekeeping } from './housekeeping.ts';
 import type { Identity } from './identity.ts';
+import type { Ownership } from './ownership.ts';
+import type { OwnershipTable } from './ownership-table.ts';
 import type { OwnSnapshots } from './own-snapshots.ts';
 import { healthConfig, type Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
@@ -35,6 +37,8 @@ interface Parts {
   readonly watch: StoreWatch;
   readonly scrub: Scrub;
   readonly housekeeping: Housekeeping;
+  readonly ownership: Ownership;
+  readonly table: OwnershipTable;
   readonly certificates: () => readonly CertificateFacts[];
 }
 
@@ -89,7 +93,9 @@ export class Views implements TelemetrySource {
     const pending = peer.plan.pending();
     const oldest = peer.plan.oldestPendingSince();
     const ageMs = this.newestReplicatedAgeMs(peer);
-    const isFresh = ageMs !== null && ageMs < STALE_INTERVALS * settings.snapshotIntervalMs;
+    // Whoever owns nothing posts nothing, and has nothing to be late with.
+    const isFresh =
+      ageMs === null ? this.#parts.table.owned().length === 0 : ageMs < STALE_INTERVALS * settings.snapshotIntervalMs;
     return {
       inSync: peer.health.state === 'up' && pending === 0 && isFresh,
       behindVersions: pending,
@@ -98,16 +104,27 @@ export class Views implements TelemetrySource {
     };
   }
 
-  /** How old the newest snapshot is that the peer has; null when it has none. */
+  /**
+   * How old the newest snapshot is that the peer has of a workload that we own, of the workload that is furthest behind;
+   * null when it has none. What we posted for a workload that another one owns by now cannot become any newer.
+   */
   newestReplicatedAgeMs(peer: Peer): number | null {
-    const { own } = this.#parts;
-    let youngest: number | null = null;
+    const { own, table } = this.#parts;
+    const ages = new Map<string, number>();
     for (const row of own.newest()) {
-      if (!peer.plan.has(row.key, row.version)) continue;
-      const ageMs = own.ageMs(row);
-      if (youngest === null || ageMs < youngest) youngest = ageMs;
+      const { workload } = row.key;
+      if (!table.owns(workload) || !peer.plan.has(row.key, row.version)) continue;
+      // What is older than our ownership is from a former one: nothing could be posted in between.
+      const ageMs = Math.min(own.ageMs(row), table.ownedForMs(workload));
+      ages.set(workload, Math.min(ageMs, ages.get(workload) ?? Infinity));
     }
-    return youngest;
+    return ages.size === 0 ? null : Math.max(...ages.values());
+  }
+
+  /** The same of what the peer lacks: since when the oldest of it waits, by the monotonic clock; null when it lacks nothing. */
+  oldestOwnedPendingSince(peer: Peer): number | null {
+    const since = this.#parts.table.owned().flatMap((workload) => peer.plan.oldestPendingSince(workload) ?? []);
+    return since.length === 0 ? null : Math.min(...since);
   }
 
   #liveIncarnations(peer: Peer): number {
@@ -146,6 +163,7 @@ export class Views implements TelemetrySource {
       incarnation: identity.incarnation,
       peers: peers.all.map((peer) => this.peer(peer)),
       outgoing: { origins: view.origins, bytes: view.bytes, pending, newestTakenAt: view.newestTakenAt },
+      ownership: this.#parts.ownership.rows(),
       deliveries: { open: deliveries.list('open').length },
       store: { kind: heldStore?.store.kind ?? 'file', ok: watch.failures().length === 0 },
       scrub: this.#parts.scrub.view(),
@@ -175,6 +193,10 @@ export class Views implements TelemetrySource {
         clockSkewSeconds: peer.clockSkewMs === null ? null : peer.clockSkewMs / SECOND_MS,
       };
     });
+  }
+
+  ownership(): ReturnType<TelemetrySource['ownership']> {
+    return this.#parts.ownership.rows();
   }
 
   deliveriesOpen(): number {

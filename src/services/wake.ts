@@ -1,6 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../ports/clock.ts';
 
+/** Nobody reads it; but where there is none Node.js makes an error with a stack, at each ring. */
+const RUNG = 'rung';
+
 /** A bell: whoever waits is woken by the next ring; a ring while nobody waits is kept for the next one who comes. */
 export class Wake {
   #rung = false;
@@ -8,7 +11,7 @@ export class Wake {
 
   ring(): void {
     this.#rung = true;
-    for (const sleeper of this.#sleepers) sleeper.abort();
+    for (const sleeper of this.#sleepers) sleeper.abort(RUNG);
   }
 
   /** Resolves at the next ring, after `ms`, or when the signal is aborted, whatever comes first. One waiter at a time. */

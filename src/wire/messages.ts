@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { LARGEST_NUMBER, PROTOCOL } from '../units.ts';
 import { APPLICATION_NAME_MAX, dataCenterName, positiveNumber } from './names.ts';
+import { ask, ownershipNews, reply, watermarksNews } from './ownership.ts';
 
 /**
  * Messages of type 1 (heartbeat) and 3 (orderly shutdown), and their answers (interface §5). JSON; unknown fields are
@@ -28,6 +29,12 @@ export const peerMessageSchema = v.object({
   /** What the sender last heard of the receiver; null when it never heard it in this run. */
   lastHeard: v.nullable(v.object({ heartbeatCnt: count, ageMs })),
   protocol: v.literal(PROTOCOL),
+  /** Whether it takes over by itself; an older sender does not say. */
+  mode: v.optional(v.picklist(['active', 'passive'])),
+  ownership: v.optional(ownershipNews),
+  watermarks: v.optional(watermarksNews),
+  /** One request of the receiver; its answer has the reply. */
+  ask: v.optional(ask),
 });
 export type PeerMessage = v.InferOutput<typeof peerMessageSchema>;
 
@@ -38,6 +45,8 @@ export const peerAnswerSchema = v.object({
   incarnation: positiveNumber,
   /** SHA-256, in hexadecimal, over what the receiver holds for the sender (core/inventory.ts); empty while it does not know. */
   inventory: v.pipe(v.string(), v.maxLength(128)),
+  ownership: v.optional(ownershipNews),
+  reply: v.optional(reply),
 });
 export type PeerAnswer = v.InferOutput<typeof peerAnswerSchema>;
 

@@ -28,12 +28,16 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 /** Why a text is no origin, or null when it is one. */
 export function originProblem(origin: string): string | null {
-  if (origin === '') return 'an origin may not be empty';
-  if (origin === '.' || origin === '..') return `an origin may not be "${origin}"`;
-  if (!origin.isWellFormed()) return 'an origin must be well-formed Unicode';
-  if (CONTROL.test(origin)) return 'an origin may not have control characters';
-  if (utf8.encode(origin).length > ORIGIN_MAX_BYTES)
-    return `an origin may have at most ${ORIGIN_MAX_BYTES} UTF-8 bytes`;
+  return nameProblem(origin, 'an origin');
+}
+
+/** A name that is one segment of a path. `what` begins the sentence. */
+function nameProblem(name: string, what: string): string | null {
+  if (name === '') return `${what} may not be empty`;
+  if (name === '.' || name === '..') return `${what} may not be "${name}"`;
+  if (!name.isWellFormed()) return `${what} must be well-formed Unicode`;
+  if (CONTROL.test(name)) return `${what} may not have control characters`;
+  if (utf8.encode(name).length > ORIGIN_MAX_BYTES) return `${what} may have at most ${ORIGIN_MAX_BYTES} UTF-8 bytes`;
   return null;
 }
 
@@ -43,6 +47,22 @@ export function shortTextProblem(text: string): string | null {
   if (CONTROL.test(text)) return 'may not have control characters';
   if (utf8.encode(text).length > TEXT_MAX_BYTES) return `may have at most ${TEXT_MAX_BYTES} UTF-8 bytes`;
   return null;
+}
+
+/** Names that our schema library leaves out of every object of names, because they mean something to JavaScript. */
+const RESERVED_NAMES: readonly string[] = ['__proto__', 'prototype', 'constructor'];
+
+/** Why a text is no name of a watermark, or null when it is one: what an origin may be, it may be too. */
+export function watermarkNameProblem(name: string): string | null {
+  // Such a name would be taken here, and then be missing in what the peer reads.
+  if (RESERVED_NAMES.includes(name)) return `the name of a watermark may not be "${name}"`;
+  return nameProblem(name, 'the name of a watermark');
+}
+
+/** Why a text cannot be a watermark's position, or null when it can; how long it may be depends on the others. */
+export function watermarkPositionProblem(position: string): string | null {
+  if (!position.isWellFormed()) return 'a position must be well-formed Unicode';
+  return CONTROL.test(position) ? 'a position may not have control characters' : null;
 }
 
 /** Percent-decodes a header's value; null when it is no valid encoding. */

@@ -37,4 +37,16 @@ export const WIRE_VERSIONS: readonly WireVersion[] = [
       snapshotHeaders: 'ab30fa7b0b238072',
     },
   },
+  {
+    protocol: 1,
+    since: '2026-11-23',
+    change:
+      'Heartbeats and answers carry ownership; heartbeats the mode, watermarks and at most one request, whose reply is in the answer. All of it may be missing.',
+    shapes: {
+      message: '1fb3429b149be5ef',
+      answer: 'aa32af8dcadf2c5f',
+      inventory: '3eaf0bf1e5385b2b',
+      snapshotHeaders: 'ab30fa7b0b238072',
+    },
+  },
 ];

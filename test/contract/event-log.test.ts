@@ -12,7 +12,7 @@ eventLogContract('files', () => {
   const disk = new FaultyDisk();
   return {
     open: () =>
-      FileEventLog.open({ root, log: recordingLog(), disk, segmentBytes: 1500, segments: 4, recentEvents: 8 }),
+      FileEventLog.open({ root, log: recordingLog(), disk, segmentBytes: 1500, segments: 4, recentEntries: 8 }),
     failAll: (code) => (code === null ? disk.heal() : disk.failWrites(code === 'store-full' ? 'ENOSPC' : 'EIO')),
   };
 });

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import type { GatewayEvent } from '../../src/core/events.ts';
 import type { StoredSnapshot } from '../../src/core/snapshot.ts';
 import { ImageCount, RecordingDisk, unsyncedDisk } from '../support/crash-images/recording-disk.ts';
 import {
@@ -9,6 +10,7 @@ import {
   digestOf,
   INTERVAL_MS,
   MISSES,
+  OURS,
   PEER,
   ScriptedPeer,
   WholeGateway,
@@ -177,6 +179,7 @@ describe('A whole gateway that stops at any operation of the disk, and starts ag
         }
       }
       const events = await whole.eventLog.read(0, 1000);
+      if (has('held').length > 0) assertTakenOver(whole, events);
       for (const { id } of deliveries)
         expect(
           events.filter((event) => event.type === 'delivery-done' && event.delivery.id === id),
@@ -197,6 +200,25 @@ describe('A whole gateway that stops at any operation of the disk, and starts ag
     } finally {
       await whole.end();
     }
+  }
+
+  /** The dead peer's work is ours, under the one epoch that it was handed over with, and that was said. */
+  function assertTakenOver({ gateway: { api } }: WholeGateway, events: readonly GatewayEvent[]): void {
+    const { owner, epoch, takeover, primary } = api.ownership.row(PEER);
+    expect({ owner, phase: takeover?.phase, primary }).to.deep.equal({
+      owner: OURS,
+      phase: 'completed',
+      primary: true,
+    });
+    const handedOver = api.deliveries().filter(({ reason }) => reason === 'takeover');
+    expect(handedOver.map((delivery) => delivery.epoch)).to.deep.equal([epoch]);
+    for (const type of ['takeover-started', 'owner-changed', 'takeover-completed'])
+      expect(
+        events.map((event) => event.type),
+        `${type} was said`,
+      ).to.include(type);
+    const isSaid = events.some((event) => event.type === 'takeover-completed' && event.epoch === epoch);
+    expect(isSaid, `epoch ${epoch} was said`).to.equal(true);
   }
 
   it('keeps every promise that was made before, and goes on', async function () {

@@ -3,7 +3,7 @@ import { runChaos } from './chaos.ts';
 import type { SimWorld } from './sim-world.ts';
 
 /** More seeds for a longer look: CROSSDC_SIM_SEEDS=5000, CROSSDC_SIM_FIRST_SEED=1 */
-const SEEDS = Number(process.env.CROSSDC_SIM_SEEDS ?? 2000);
+const SEEDS = Number(process.env.CROSSDC_SIM_SEEDS ?? 750);
 const FIRST = Number(process.env.CROSSDC_SIM_FIRST_SEED ?? 1);
 const PORTION = 250;
 

@@ -1,8 +1,9 @@
 import type { GatewayEvent } from '../../src/core/events.ts';
 import type { PeerState } from '../../src/core/peer-state.ts';
-import { keyText } from '../../src/core/snapshot.ts';
+import { keyText, type SnapshotKey, type StoredSnapshot } from '../../src/core/snapshot.ts';
 import type { MessageOutcome } from '../../src/ports/peer-transport.ts';
-import type { Observer, SimGateway } from './sim-gateway.ts';
+import type { Accepted } from './sim-application.ts';
+import type { Beat, Observer, SimGateway } from './sim-gateway.ts';
 import type { Timeline } from './world/timeline.ts';
 import { machineOf } from './world/virtual-network.ts';
 
@@ -20,15 +21,18 @@ interface Sight {
   criticalInRow: number;
 }
 
-/** Something that was held when its origin was declared down, and must be delivered. */
+/** Something that was held of a workload when its owner was declared down, and must be delivered. */
 interface Due {
   readonly since: number;
+  readonly workload: string;
   readonly origin: string;
   readonly version: number;
 }
 
 /** So much longer than it should take at most: the way of a message, a slow disk, the judge's own step. */
 const SLACK_MS = 400;
+/** Sums of times that are no whole milliseconds. */
+const ROUNDING_MS = 1e-6;
 /** How long a delivery that is due may take while nothing hinders it. */
 const DELIVERY_MS = 20_000;
 
@@ -48,6 +52,8 @@ export class Oracle implements Observer {
   /** For a test that strikes at a certain moment; called in the middle of the gateway's own step. */
   onTransition: (gateway: SimGateway, peer: string, to: PeerState) => void = () => undefined;
   onEvent: (gateway: SimGateway, event: GatewayEvent) => void = () => undefined;
+  /** Off where applications are critical now and then: how long that takes to count is judged where it is the matter. */
+  judgesSilence = true;
   /** The first broken promise. Kept, because it may be seen in the middle of a gateway's own call. */
   violation: Violation | null = null;
 
@@ -81,14 +87,18 @@ export class Oracle implements Observer {
     }
   }
 
-  heard(gateway: SimGateway, beat: { from: string; incarnation: number; count: number; isCritical: boolean }): void {
+  arrived(): void {
+    return;
+  }
+
+  heard(gateway: SimGateway, beat: Beat): void {
     const sight = this.#sight(gateway.name, beat.from);
     const isNewer =
       beat.incarnation > sight.incarnation || (beat.incarnation === sight.incarnation && beat.count > sight.count);
     if (!isNewer) return;
     sight.incarnation = beat.incarnation;
     sight.count = beat.count;
-    sight.lastHeard = this.#timeline.now;
+    sight.lastHeard = beat.arrivedAt;
     sight.criticalInRow = beat.isCritical ? sight.criticalInRow + 1 : 0;
   }
 
@@ -115,7 +125,7 @@ export class Oracle implements Observer {
       if (pending.length > 0)
         this.#broken(`${gateway.name} calls a delivery done that lacks ${pending.map((row) => row.origin).join()}`);
     }
-    if (event.type === 'takeover-blocked') this.#blocked(gateway, event.dataCenter, event.reason);
+    if (event.type === 'takeover-blocked') this.#blocked(gateway, event);
     this.onEvent(gateway, event);
   }
 
@@ -147,7 +157,7 @@ export class Oracle implements Observer {
       const open = gateway.gateway?.api.deliveries('open') ?? [];
       if (open.length > 0 && !gateway.application.isIdle)
         this.#broken(`${gateway.name} has a delivery that was forgotten: ${open.map((one) => one.id).join()}`);
-      for (const [origin, version] of gateway.application.accepted) this.#checkArrived(gateway, origin, version);
+      for (const accepted of gateway.application.newestAccepted.values()) this.#checkArrived(gateway, accepted);
     }
     if (this.violation !== null) throw this.violation;
   }
@@ -226,33 +236,46 @@ export class Oracle implements Observer {
   #wentDown(gateway: SimGateway, peer: string, sight: Sight): void {
     const { missesAllowed, mode } = gateway.settings;
     const heartbeatIntervalMs = this.#intervalMs(gateway, peer);
-    if (sight.criticalInRow < missesAllowed - 1) {
+    if (this.judgesSilence && sight.criticalInRow < missesAllowed - 1) {
       const least = Math.max(1.5, missesAllowed) * heartbeatIntervalMs;
       const silence = this.#silenceMs(gateway, sight);
-      if (silence < least)
+      if (silence < least - ROUNDING_MS)
         this.#broken(`${gateway.name} declared ${peer} down after ${silence} ms of silence, before ${least} ms`);
       const answer = this.#timeline.now - sight.lastAnswered;
       if (answer < heartbeatIntervalMs)
         this.#broken(`${gateway.name} declared ${peer} down ${answer} ms after it answered`);
     }
     if (mode === 'passive') return;
-    const covered = (origin: string, version: number): boolean =>
+    const covered = (due: Due): boolean =>
       (gateway.gateway?.api.deliveries('open') ?? []).some(
         (delivery) =>
           delivery.reason === 'takeover' &&
-          delivery.dataCenter === peer &&
-          delivery.snapshots.some((row) => row.origin === origin && row.version >= version),
+          delivery.workload === due.workload &&
+          delivery.snapshots.some((row) => row.origin === due.origin && row.version >= due.version),
       );
-    const dues = this.#offered(gateway, peer).filter((due) => !covered(due.origin, due.version));
+    const dues = this.#ownedBy(gateway, peer)
+      .flatMap((workload) => this.#offered(gateway, workload))
+      .filter((due) => !covered(due));
     if (dues.length > 0) this.#dues.set(`${gateway.name} ${peer}`, dues);
   }
 
-  /** The newest whole snapshot of each origin that was not delivered before, read from the disk itself. */
-  #offered(gateway: SimGateway, peer: string): Due[] {
+  /** A death concerns the workloads that the dead peer owned, whichever those are; nobody takes over the rest. */
+  #ownedBy(gateway: SimGateway, peer: string): string[] {
+    const names = this.gateways.map(({ name }) => name);
+    return names.filter((workload) => gateway.gateway?.api.ownership.serving(workload).row.owner === peer);
+  }
+
+  /**
+   * Of a workload the newest whole snapshot of each origin, whoever replicated it, that was not delivered before and that
+   * the application has not posted anew itself; read from the disk.
+   */
+  #offered(gateway: SimGateway, workload: string): Due[] {
     const newest = new Map<string, { version: number; isOffered: boolean }>();
-    const rows = gateway.rows('held').filter((row) => row.key.dataCenter === peer);
+    const rows = gateway.rows('held').filter((row) => row.key.workload === workload);
+    const own = gateway.rows('outgoing').filter((row) => row.key.workload === workload && row.place === 'live');
     const delivered = (origin: string, version: number): boolean =>
-      rows.some((row) => row.key.origin === origin && row.version >= version && row.deliveredBy !== null);
+      rows.some((row) => row.key.origin === origin && row.version >= version && row.deliveredBy !== null) ||
+      own.some((row) => row.key.origin === origin && row.version >= version);
     for (const row of rows) {
       if (row.place !== 'live' || gateway.isKnownLost(row)) continue;
       if (row.version < (newest.get(row.key.origin)?.version ?? 0)) continue;
@@ -262,14 +285,15 @@ export class Oracle implements Observer {
     }
     return [...newest]
       .filter(([, { isOffered }]) => isOffered)
-      .map(([origin, { version }]) => ({ origin, version, since: this.#timeline.now }));
+      .map(([origin, { version }]) => ({ workload, origin, version, since: this.#timeline.now }));
   }
 
   /** What was due, less what its origin has withdrawn since; of what was found damaged since, the version before. */
   #stillOffered(gateway: SimGateway, peer: string, dues: readonly Due[]): Due[] {
-    const offered = this.#offered(gateway, peer);
+    // What somebody else owns by now is taken over from nobody.
+    const offered = this.#ownedBy(gateway, peer).flatMap((workload) => this.#offered(gateway, workload));
     return dues.flatMap((due) => {
-      const now = offered.find(({ origin }) => origin === due.origin);
+      const now = offered.find(({ workload, origin }) => workload === due.workload && origin === due.origin);
       return now === undefined ? [] : [{ ...due, version: Math.min(due.version, now.version) }];
     });
   }
@@ -278,21 +302,29 @@ export class Oracle implements Observer {
     const name = `${gateway.name} ${delivery.dataCenter}`;
     const dues = this.#dues.get(name);
     if (dues === undefined || delivery.reason !== 'takeover') return;
-    const left = this.#stillOffered(gateway, delivery.dataCenter, dues).filter(
+    const concerned = dues.filter(({ workload }) => workload === delivery.workload);
+    const left = this.#stillOffered(gateway, delivery.dataCenter, concerned).filter(
       (due) => !delivery.snapshots.some((row) => row.origin === due.origin && row.version >= due.version),
     );
     if (left.length > 0)
-      this.#broken(`${gateway.name} delivers ${delivery.dataCenter} without ${left.map((due) => due.origin).join()}`);
-    this.#dues.delete(name);
+      this.#broken(`${gateway.name} delivers ${delivery.workload} without ${left.map((due) => due.origin).join()}`);
+    this.#settled(name, delivery.workload);
+  }
+
+  #settled(name: string, workload: string): void {
+    const left = (this.#dues.get(name) ?? []).filter((due) => due.workload !== workload);
+    if (left.length === 0) this.#dues.delete(name);
+    else this.#dues.set(name, left);
   }
 
   /** A reason counts as one only when it is true. */
-  #blocked(gateway: SimGateway, peer: string, reason: string): void {
+  #blocked(gateway: SimGateway, event: GatewayEvent & { type: 'takeover-blocked' }): void {
+    const { dataCenter: peer, workload, reason } = event;
     const { heartbeatIntervalMs, missesAllowed } = gateway.settings;
     const { lastRefused } = this.#sight(gateway.name, peer);
     const isTrue = reason !== 'refused' || this.#timeline.now - lastRefused < (missesAllowed + 2) * heartbeatIntervalMs;
     if (!isTrue) this.#broken(`${gateway.name} says that ${peer} refuses it, and nobody did`);
-    this.#dues.delete(`${gateway.name} ${peer}`);
+    this.#settled(`${gateway.name} ${peer}`, workload);
   }
 
   #checkSight(gateway: SimGateway, peer: string): void {
@@ -300,7 +332,7 @@ export class Oracle implements Observer {
     const { missesAllowed } = gateway.settings;
     const heartbeatIntervalMs = this.#intervalMs(gateway, peer);
     const now = this.#timeline.now;
-    if (sight.state === 'up' || sight.state === 'suspect') {
+    if (this.judgesSilence && (sight.state === 'up' || sight.state === 'suspect')) {
       const most = Math.max(1.5, missesAllowed) * heartbeatIntervalMs + SLACK_MS;
       const isSilent = this.#silenceMs(gateway, sight) > most;
       const isAnswering = now - sight.lastAnswered < 1.25 * heartbeatIntervalMs + SLACK_MS;
@@ -325,10 +357,7 @@ export class Oracle implements Observer {
       for (const row of gateway.rows(store)) {
         const name = `${gateway.name} ${store} ${keyText(row.key)}`;
         greatest.set(name, Math.max(row.version, greatest.get(name) ?? 0));
-        const writer = store === 'held' ? row.key.dataCenter : store === 'outgoing' ? gateway.name : row.key.workload;
-        const posted = this.gateways.find((one) => one.name === writer)?.application.digests.get(row.key.origin);
-        if (posted?.has(row.sha256) !== true)
-          this.#broken(`${gateway.name} has bytes of ${row.key.origin} that nobody posted`);
+        if (!this.#isPosted(row)) this.#broken(`${gateway.name} has bytes of ${row.key.origin} that nobody posted`);
       }
     }
     for (const [name, before] of this.#newest) {
@@ -339,13 +368,18 @@ export class Oracle implements Observer {
     for (const [name, version] of greatest) this.#newest.set(name, version);
   }
 
-  #checkArrived(gateway: SimGateway, origin: string, version: number): void {
+  /** By any application: with a workload go the snapshots that its former owners took of it. */
+  #isPosted({ key, sha256 }: StoredSnapshot): boolean {
+    return this.gateways.some(({ application }) => application.digests.get(key.origin)?.has(sha256) === true);
+  }
+
+  #checkArrived(gateway: SimGateway, { workload, origin, version }: Accepted): void {
     for (const peer of gateway.settings.peers) {
       const holder = this.gateways.find((one) => one.name === peer.name);
       if (holder === undefined) continue;
       const rows = holder
         .rows('held')
-        .filter((row) => row.key.dataCenter === gateway.name && row.key.origin === origin && row.place !== 'lost');
+        .filter(({ key, place }) => isOf(key, gateway.name, workload, origin) && place !== 'lost');
       const has = Math.max(0, ...rows.map((row) => row.version));
       if (has < version)
         this.#broken(`${origin}@${version} of ${gateway.name} never arrived at ${holder.name}, which has ${has}`);
@@ -355,4 +389,8 @@ export class Oracle implements Observer {
   #broken(what: string): void {
     this.violation ??= new Violation(`${what} (at ${this.#timeline.now} ms)`);
   }
+}
+
+function isOf(key: SnapshotKey, dataCenter: string, workload: string, origin: string): boolean {
+  return key.dataCenter === dataCenter && key.workload === workload && key.origin === origin;
 }

@@ -91,7 +91,7 @@ const FAULTS: readonly Planted[] = [
     promise: 'both sides are up again also when a clock went back',
     fault: 'numbers follow the wall clock alone',
     rules: { nextNumber: (_last, wallMs) => Math.max(1, Math.floor(wallMs)) },
-    found: /two intervals after the line was healed/,
+    found: /two intervals after the line was healed|announced again and not marked as a repeat/,
   },
   {
     promise: 'versions never go back in any store',
@@ -130,7 +130,7 @@ const FAULTS: readonly Planted[] = [
     promise: 'what is held from a dead peer is delivered, all of it',
     fault: 'the last origin is forgotten',
     rules: { newestOffered: (rows) => RULES.newestOffered(rows).slice(0, -1) },
-    found: /never delivered|without (orders|audit|stock)/,
+    found: /never delivered|without (orders|audit|stock)|nothing-held, which is not true/,
   },
   {
     promise: 'a delivery ends only when every snapshot of it is answered',

@@ -100,11 +100,27 @@ describe('what is shown of a peer', () => {
     expect(peerOf(world, 'dc2', 'dc1')).to.include(up);
   });
 
-  scenario('says that nothing is held where nothing could be delivered', async (seed) => {
+  scenario('says that nothing is held where something was replicated and nothing is left of it', async (seed) => {
+    const world = await pair(seed);
+    world.gateway('dc1').application.post('orders');
+    await world.run(1000);
+    world.gateway('dc2').kill();
+    world.gateway('dc2').disk.snapshots.delete('held');
+    world.oracle.forget('dc2');
+    world.gateway('dc1').kill();
+    world.gateway('dc2').start();
+    await world.run(8000);
+    expect(peerOf(world, 'dc2', 'dc1').blockedBy).to.equal('nothing-held');
+    expect(apiOf(world, 'dc2').ownership.row('dc1')).to.include({ owner: 'dc1', blockedBy: 'nothing-held' });
+  });
+
+  scenario('shows nothing in the way of a takeover where the peer never replicated anything', async (seed) => {
     const world = await pair(seed);
     world.gateway('dc1').kill();
     await world.run(6000);
-    expect(peerOf(world, 'dc2', 'dc1').blockedBy).to.equal('nothing-held');
+    expect(peerOf(world, 'dc2', 'dc1').blockedBy).to.equal(null);
+    expect(apiOf(world, 'dc2').ownership.row('dc1')).to.include({ owner: 'dc2', epoch: 2, primary: true });
+    expect(apiOf(world, 'dc2').deliveries()).to.deep.equal([]);
   });
 });
 
@@ -128,6 +144,7 @@ describe('what is shown of the gateway', () => {
       mode: 'active',
       version: '0.0.0',
       peers: apiOf(world, 'dc2').peers(),
+      ownership: apiOf(world, 'dc2').ownership.rows(),
       deliveries: { open: 0 },
       store: { kind: 'memory', ok: true },
       scrub: { state: 'off', startedAt: null, completedAt: null, verified: 0, bytes: 0, damaged: 0 },

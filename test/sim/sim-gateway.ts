@@ -3,11 +3,14 @@ import type { PeerState } from '../../src/core/peer-state.ts';
 import type { StoredSnapshot } from '../../src/core/snapshot.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { MessageOutcome } from '../../src/ports/peer-transport.ts';
+import type { Records } from '../../src/ports/records.ts';
 import type { GatewaySettings } from '../../src/ports/settings.ts';
 import { assembleGateway, type Gateway } from '../../src/services/assemble.ts';
 import type { Rules } from '../../src/services/rules.ts';
+import type { OwnershipNews } from '../../src/wire/ownership.ts';
 import { MemoryDisk, type DiskFailure } from '../support/memory-disk.ts';
 import { MemoryEventLog } from '../support/memory-event-log.ts';
+import { MemoryHistory } from '../support/memory-history.ts';
 import { MemoryRecords } from '../support/memory-records.ts';
 import { MemorySnapshotStore } from '../support/memory-snapshot-store.ts';
 import { SimApplication } from './sim-application.ts';
@@ -20,6 +23,16 @@ import { pace, type DiskPace } from './world/virtual-disk.ts';
 import type { VirtualNetwork } from './world/virtual-network.ts';
 import { VirtualTransport } from './world/virtual-transport.ts';
 
+export interface Beat {
+  readonly from: string;
+  readonly incarnation: number;
+  readonly count: number;
+  readonly isCritical: boolean;
+  /** One that asks for something may be answered later. */
+  readonly arrivedAt: number;
+  readonly ownership: OwnershipNews | undefined;
+}
+
 /** Who looks on, and judges. */
 export interface Observer {
   /** A run has begun: its listener is open. */
@@ -27,8 +40,10 @@ export interface Observer {
   transition(gateway: SimGateway, peer: string, to: PeerState): void;
   event(gateway: SimGateway, event: GatewayEvent): void;
   defect(gateway: SimGateway, what: string): void;
+  /** A heartbeat that asks for something has arrived: it counts at once, and is answered later. */
+  arrived(gateway: SimGateway, from: string): void;
   /** A heartbeat that arrived and was answered. */
-  heard(gateway: SimGateway, beat: { from: string; incarnation: number; count: number; isCritical: boolean }): void;
+  heard(gateway: SimGateway, beat: Beat): void;
   /** How a heartbeat of ours ended. */
   sent(gateway: SimGateway, machine: string, outcome: MessageOutcome): void;
 }
@@ -40,6 +55,8 @@ export interface SimGatewayOptions {
   readonly peers: readonly string[];
   readonly settings?: Partial<GatewaySettings>;
   readonly rules?: Rules;
+  /** Records that the machine's disk acknowledges and forgets: a fault that a test plants. */
+  readonly forgets?: (record: string) => boolean;
 }
 
 /** A machine with a disk and a wrong clock, on which the real services run as one process after the other. */
@@ -60,6 +77,8 @@ export class SimGateway {
   #stops: { from: number; to: number }[] = [];
   listeningSince = 0;
   isDiskFailing = false;
+  /** Until when the disk failed the last time. */
+  #diskFailedUntil = -Infinity;
 
   constructor(name: string, options: SimGatewayOptions) {
     this.name = name;
@@ -118,10 +137,20 @@ export class SimGateway {
     const clock = new VirtualClock(timeline, life, { skew, originMs: random.int(0, 1_000_000) });
     this.#clock = clock;
     pace(disk, life, { timeline, random, pace: this.pace });
+    // What is still on the stack of a process that was killed in the middle of it is heard by nobody.
+    const ifAlive = (tell: () => void): void => {
+      if (life.state !== 'ended') tell();
+    };
     const watch = {
-      onTransition: (peer: string, to: PeerState) => observer.transition(this, peer, to),
-      onEvent: (event: GatewayEvent) => observer.event(this, event),
-      onDefect: (what: string) => observer.defect(this, what),
+      onTransition: (peer: string, to: PeerState) => {
+        ifAlive(() => observer.transition(this, peer, to));
+      },
+      onEvent: (event: GatewayEvent) => {
+        ifAlive(() => observer.event(this, event));
+      },
+      onDefect: (what: string) => {
+        ifAlive(() => observer.defect(this, what));
+      },
     };
     const store = (of: string): MemorySnapshotStore =>
       new MemorySnapshotStore({ disk, name: of, wallMs: () => clock.wallMs() });
@@ -132,8 +161,9 @@ export class SimGateway {
         random: random.fork().next,
         log: watchingLog(watch),
         telemetry: watchingTelemetry(watch, this.counts),
-        records: new MemoryRecords({ disk }),
+        records: forgetful(new MemoryRecords({ disk }), this.#options.forgets),
         eventLog: new MemoryEventLog({ disk }),
+        history: new MemoryHistory({ disk }),
         stores: { outgoing: store('outgoing'), held: store('held'), returned: store('returned') },
         transport: {
           sendMessage: async (destination, message, signal) => {
@@ -161,14 +191,18 @@ export class SimGateway {
       life,
       inbox: {
         receiveMessage: async (message, from) => {
+          const arrivedAt = timeline.now;
+          if (message.ask !== undefined) observer.arrived(this, message.dataCenterOrigin);
           const answer = await inbox.receiveMessage(message, from);
           if (message.heartbeatMsgType === 1) {
-            const { dataCenterOrigin, incarnation, heartbeatCnt, application } = message;
+            const { dataCenterOrigin, incarnation, heartbeatCnt, application, ownership } = message;
             observer.heard(this, {
               from: dataCenterOrigin,
               incarnation,
               count: heartbeatCnt,
               isCritical: application.status === 'critical',
+              arrivedAt,
+              ownership,
             });
           }
           return answer;
@@ -185,8 +219,14 @@ export class SimGateway {
 
   /** Every change on the disk fails from now on; null: it works again. */
   failDisk(how: DiskFailure | null): void {
+    if (this.isDiskFailing) this.#diskFailedUntil = this.#options.network.timeline.now;
     this.isDiskFailing = how !== null;
     this.disk.failAll(how);
+  }
+
+  /** Whether the disk failed at any time in the last milliseconds: what was begun then may show only now. */
+  hadDiskTrouble(ms: number): boolean {
+    return this.isDiskFailing || this.#options.network.timeline.now - this.#diskFailedUntil <= ms;
   }
 
   /** SIGKILL. */
@@ -222,6 +262,8 @@ export class SimGateway {
 
   /** The stops of this run, as far as they lie after `since`: how long each was, and how much of it lies there. */
   stopsSince(since: number): { wholeMs: number; ms: number }[] {
+    // Asked after every step, and most have none.
+    if (this.#stops.length === 0) return [];
     return this.#stops
       .filter(({ to }) => to > since)
       .map(({ from, to }) => ({ wholeMs: to - from, ms: to - Math.max(from, since) }));
@@ -229,6 +271,12 @@ export class SimGateway {
 
   stoppedMsSince(since: number): number {
     return this.stopsSince(since).reduce((sum, stop) => sum + stop.ms, 0);
+  }
+
+  /** When it went on after its last stop of at least so long; -Infinity when there was none in this run. */
+  resumedAt(leastMs: number): number {
+    const long = this.#stops.filter(({ from, to }) => to - from >= leastMs);
+    return long.at(-1)?.to ?? -Infinity;
   }
 
   /** Everything that the disk has, of all stores. */
@@ -248,4 +296,14 @@ export class SimGateway {
   stateOf(peer: string): PeerState | null {
     return this.gateway?.telemetrySource.peers().find((row) => row.peer === peer)?.state ?? null;
   }
+}
+
+function forgetful(records: Records, forgets: ((record: string) => boolean) | undefined): Records {
+  if (forgets === undefined) return records;
+  return {
+    read: (name) => records.read(name),
+    write: (name, value) => (forgets(name) ? Promise.resolve() : records.write(name, value)),
+    remove: (name) => records.remove(name),
+    list: (folder) => records.list(folder),
+  };
 }

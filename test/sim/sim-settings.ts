@@ -40,6 +40,17 @@ export function simSettings(
     healthIntervalMs: 10_000,
     healthTtlMs: null,
     deleteHeldWhenLeft: false,
+    takeoverPolicy: 'automatic',
+    takeoverOrder: [],
+    takeoverMaxHeldAgeMs: Infinity,
+    // What a second takeover has to wait for is the matter of the tests that set it.
+    takeoverBlockPeriodMs: 0,
+    failback: 'manual',
+    failbackDelayMs: 60_000,
+    releaseTimeoutMs: 5000,
+    syncAtStartup: false,
+    syncGracePeriodMs: null,
+    syncRetryIntervalMs: 60_000,
     ...changes,
   };
 }

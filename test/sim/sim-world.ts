@@ -1,7 +1,8 @@
 import type { GatewaySettings } from '../../src/ports/settings.ts';
 import type { Rules } from '../../src/services/rules.ts';
 import { Oracle, Violation } from './oracle.ts';
-import { SimGateway } from './sim-gateway.ts';
+import { OwnershipOracle } from './ownership-oracle.ts';
+import { SimGateway, type Observer } from './sim-gateway.ts';
 import { SeededRandom } from './world/random.ts';
 import { Timeline } from './world/timeline.ts';
 import { VirtualNetwork } from './world/virtual-network.ts';
@@ -14,6 +15,8 @@ export interface SimWorldOptions {
   readonly settingsOf?: Readonly<Record<string, Partial<GatewaySettings>>>;
   /** The core as every gateway of this world has it; a test plants a broken one. */
   readonly rules?: Rules;
+  /** Records that every disk acknowledges and forgets: a fault that a test plants. */
+  readonly forgets?: (record: string) => boolean;
 }
 
 /** Several gateways with their applications on a virtual network, judged after each step. */
@@ -23,24 +26,28 @@ export class SimWorld {
   readonly network: VirtualNetwork;
   readonly gateways: readonly SimGateway[];
   readonly oracle: Oracle;
+  readonly ownership: OwnershipOracle;
   readonly #seed: number;
 
   constructor(options: SimWorldOptions) {
-    const { seed, names = ['dc1', 'dc2'], settings = {}, settingsOf = {}, rules } = options;
+    const { seed, names = ['dc1', 'dc2'], settings = {}, settingsOf = {}, rules, forgets } = options;
     this.#seed = seed;
     this.random = new SeededRandom(seed);
     this.network = new VirtualNetwork(this.timeline, this.random.fork());
     const gateways: SimGateway[] = [];
     this.oracle = new Oracle(this.timeline, gateways);
+    this.ownership = new OwnershipOracle(this.timeline, gateways);
+    const observer = both(this.oracle, this.ownership);
     for (const name of names) {
       gateways.push(
         new SimGateway(name, {
           network: this.network,
           random: this.random.fork(),
-          observer: this.oracle,
+          observer,
           peers: names.filter((other) => other !== name),
           settings: { ...settings, ...settingsOf[name] },
           ...(rules === undefined ? {} : { rules }),
+          ...(forgets === undefined ? {} : { forgets }),
         }),
       );
     }
@@ -49,6 +56,7 @@ export class SimWorld {
       const [defect] = this.network.defects;
       if (defect !== undefined) throw new Violation(defect);
       this.oracle.check();
+      this.ownership.check();
     };
   }
 
@@ -70,8 +78,13 @@ export class SimWorld {
       await this.timeline.run(this.timeline.now + ms);
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
-      throw new Violation(`seed ${this.#seed}: ${error.message}`, { cause: error });
+      throw this.violated(error.message, error);
     }
+  }
+
+  /** A broken promise of this world, with the seed that replays it. */
+  violated(what: string, cause?: Violation): Violation {
+    return new Violation(`seed ${this.#seed}: ${what}`, { cause });
   }
 
   /** Every line as good as new, every machine with power, room on its disk, and running. */
@@ -104,4 +117,37 @@ export class SimWorld {
       throw new Violation(`seed ${this.#seed}: ${error.message}`, { cause: error });
     }
   }
+}
+
+function both(a: Observer, b: Observer): Observer {
+  return {
+    started: (gateway) => {
+      a.started(gateway);
+      b.started(gateway);
+    },
+    transition: (gateway, peer, to) => {
+      a.transition(gateway, peer, to);
+      b.transition(gateway, peer, to);
+    },
+    event: (gateway, event) => {
+      a.event(gateway, event);
+      b.event(gateway, event);
+    },
+    defect: (gateway, what) => {
+      a.defect(gateway, what);
+      b.defect(gateway, what);
+    },
+    arrived: (gateway, from) => {
+      a.arrived(gateway, from);
+      b.arrived(gateway, from);
+    },
+    heard: (gateway, beat) => {
+      a.heard(gateway, beat);
+      b.heard(gateway, beat);
+    },
+    sent: (gateway, machine, outcome) => {
+      a.sent(gateway, machine, outcome);
+      b.sent(gateway, machine, outcome);
+    },
+  };
 }

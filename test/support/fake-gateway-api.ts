@@ -14,8 +14,12 @@ import type {
   OwnVersionView,
   PeerView,
   StatusView,
+  SyncView,
 } from '../../src/ports/gateway-api.ts';
+import type { RestoreView, VerifyRow } from '../../src/ports/ownership-api.ts';
 import type { ByteRange, SnapshotReader } from '../../src/ports/snapshot-store.ts';
+import { FakeOwnership } from './fake-ownership.ts';
+import { FakeWatermarks } from './fake-watermarks.ts';
 
 export const AT = '2026-01-02T03:04:05.678Z';
 
@@ -98,6 +102,8 @@ export class FakeFeed implements EventFeed {
   open: Delivery[] = [];
   newestId = 0;
   reads = 0;
+  /** Subscribers that count as an application. */
+  attached = 0;
   readonly #waiting = new Set<() => void>();
   readonly #watchers = new Set<() => void>();
 
@@ -148,6 +154,20 @@ export class FakeFeed implements EventFeed {
     });
   }
 
+  attach(): () => void {
+    this.attached += 1;
+    this.#tell();
+    return () => {
+      this.attached -= 1;
+      this.#tell();
+    };
+  }
+
+  /** Resolves when so many subscribers count as an application. */
+  async attachedBy(count: number): Promise<void> {
+    while (this.attached !== count) await new Promise<void>((resolve) => this.#watchers.add(resolve));
+  }
+
   repeats(): readonly Delivery[] {
     this.open = this.open.map(announceAgain);
     return this.open;
@@ -190,7 +210,9 @@ export function fakeDelivery(id: string, snapshots: readonly FakeSnapshot[], mor
     reason: 'takeover',
     dataCenter: 'dc2',
     heartbeatMsgType: 2,
+    workload: 'dc2',
     epoch: 0,
+    watermarks: {},
     createdAt: AT,
     state: 'open',
     attempt: 1,
@@ -210,23 +232,69 @@ export function fakeDelivery(id: string, snapshots: readonly FakeSnapshot[], mor
   };
 }
 
+export function fakeRestore(more: Partial<RestoreView> = {}): RestoreView {
+  const copy = { version: 7, takenAt: AT, position: null, labels: {}, bytes: 3, sha256: 'ab'.repeat(32) };
+  return {
+    workload: 'dc1',
+    owner: 'dc1',
+    epoch: 1,
+    superseded: false,
+    origins: [
+      {
+        origin: 'orders',
+        candidates: [
+          { source: 'own', dataCenter: 'dc1', href: '/v1/snapshots/orders?version=7&workload=dc1', ...copy },
+          {
+            ...copy,
+            source: 'returned',
+            dataCenter: 'dc2',
+            href: '/v1/returned/orders?version=6&workload=dc1&dataCenter=dc2',
+            version: 6,
+            position: 'offset 5',
+            labels: { shift: 'night' },
+          },
+        ],
+      },
+    ],
+    watermarks: { published: { seq: 12, position: 'p' } },
+    ...more,
+  };
+}
+
+export function fakeVerified(more: Partial<VerifyRow> = {}): VerifyRow {
+  return { workload: 'dc1', origin: 'orders', state: 'same', version: 7, peerVersion: 7, repair: null, ...more };
+}
+
 /**
  * A gateway in memory, for tests of whatever asks the local API: own and held snapshots, deliveries, an event log.
  * `calls` has what was asked; `refuse` makes every call of one method fail, until `forgive`.
  */
 export class FakeGatewayApi implements GatewayApi {
   readonly events = new FakeFeed();
+  readonly dataCenter = 'dc1';
+  isShuttingDown = false;
+  readonly ownership = new FakeOwnership();
+  readonly watermarks = new FakeWatermarks();
   readonly calls: FakeCall[] = [];
   readonly readers: FakeReader[] = [];
   readonly own = new Map<string, FakeSnapshot>();
   readonly heldFrom = new Map<string, FakeSnapshot[]>();
   readonly openDeliveries = new Map<string, Delivery>();
   ownVersionList: OwnVersionView[] = [];
+  restoreView: RestoreView = fakeRestore();
+  verifyRows: VerifyRow[] = [fakeVerified()];
   damagedList: DamagedView[] = [];
+  /** How every request for snapshots that is waited for ends. */
+  requestEnd: Awaited<ReturnType<GatewayApi['awaitRequest']>> = { isComplete: true, rows: [] };
+  syncView: SyncView = {
+    syncId: 's-1',
+    dataCenter: 'dc2',
+    origins: [{ workload: 'dc2', origin: 'orders', after: 7, state: 'waiting', version: null }],
+  };
   peersList: PeerView[] = [fakePeer()];
   health: ChecksView = { status: 'ok', checks: { loop: { ok: true, detail: 'runs' } } };
   readiness: ChecksView = { status: 'ok', checks: { store: { ok: true, detail: 'works' } } };
-  /** What awaitReplicated waits for. */
+  /** What awaitReplicated, awaitRequest and awaitSync wait for. */
   replicated: Promise<void> = Promise.resolve();
   /** The signal of the last call that had one. */
   lastSignal: AbortSignal | null = null;
@@ -275,6 +343,7 @@ export class FakeGatewayApi implements GatewayApi {
       incarnation: 1_700_000_000_000,
       peers: this.peersList,
       outgoing: { origins: this.own.size, bytes: 0, pending: 0, newestTakenAt: null },
+      ownership: this.ownership.list,
       deliveries: { open: this.openDeliveries.size },
       store: { kind: 'memory', ok: true },
       scrub: { state: 'idle', startedAt: AT, completedAt: null, verified: 3, bytes: 4096, damaged: 0 },
@@ -333,8 +402,7 @@ export class FakeGatewayApi implements GatewayApi {
   async awaitReplicated(snapshot: OutgoingView, timeoutMs: number, signal: AbortSignal): Promise<OutgoingView> {
     this.lastSignal = signal;
     this.#note('awaitReplicated', { origin: snapshot.origin, version: snapshot.version, timeoutMs });
-    const gone = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-    await Promise.race([this.replicated, gone]);
+    await this.#replicatedOrGone(signal);
     return { ...snapshot, replication: snapshot.replication.map(({ peer }) => ({ peer, state: 'stored' })) };
   }
 
@@ -352,15 +420,63 @@ export class FakeGatewayApi implements GatewayApi {
     return this.#promise('damaged', null, () => this.damagedList);
   }
 
-  openOutgoing(origin: string, workload?: string): Promise<SnapshotReader> {
-    return this.#promise('openOutgoing', { origin, workload }, () => this.#open(this.own.get(origin)));
+  openOutgoing(origin: string, workload?: string, version?: number): Promise<SnapshotReader> {
+    return this.#promise('openOutgoing', { origin, workload, version }, () => this.#open(this.own.get(origin)));
+  }
+
+  openReturned(which: {
+    origin: string;
+    workload: string | undefined;
+    dataCenter: string;
+    version: number;
+  }): Promise<SnapshotReader> {
+    return this.#promise('openReturned', which, () => this.#open(this.own.get(which.origin)));
+  }
+
+  restore(workload?: string): RestoreView {
+    this.#note('restore', workload);
+    return { ...this.restoreView, workload: workload ?? this.restoreView.workload };
+  }
+
+  async verify(peer: string, repair: boolean, signal: AbortSignal): Promise<readonly VerifyRow[]> {
+    this.lastSignal = signal;
+    return this.#promise('verify', { peer, repair }, () => this.verifyRows);
   }
 
   requestSnapshots(request: {
+    workload?: string | undefined;
     origins: readonly string[] | null;
     timeoutMs: number | null;
   }): Promise<{ requestId: string }> {
     return this.#promise('requestSnapshots', request, () => ({ requestId: 'r-1' }));
+  }
+
+  async awaitRequest(
+    requestId: string,
+    until: 'accepted' | 'replicated',
+    timeoutMs: number | null,
+    signal: AbortSignal,
+  ): ReturnType<GatewayApi['awaitRequest']> {
+    this.lastSignal = signal;
+    this.#note('awaitRequest', { requestId, until, timeoutMs });
+    await this.#replicatedOrGone(signal);
+    return this.requestEnd;
+  }
+
+  sync(peer: string, timeoutMs: number | null): Promise<SyncView> {
+    return this.#promise('sync', { peer, timeoutMs }, () => this.syncView);
+  }
+
+  async awaitSync(sync: SyncView, timeoutMs: number | null, signal: AbortSignal): Promise<SyncView> {
+    this.lastSignal = signal;
+    this.#note('awaitSync', { syncId: sync.syncId, timeoutMs });
+    await this.#replicatedOrGone(signal);
+    return { ...sync, origins: sync.origins.map((row) => ({ ...row, state: 'held', version: row.after + 1 })) };
+  }
+
+  async #replicatedOrGone(signal: AbortSignal): Promise<void> {
+    const gone = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await Promise.race([this.replicated, gone]);
   }
 
   held(peer: string, options: { history: boolean; workload: string | undefined }): readonly HeldView[] {

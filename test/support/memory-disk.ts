@@ -1,5 +1,6 @@
 import type { GatewayEvent } from '../../src/core/events.ts';
 import { keyText, type SnapshotKey, type StoredSnapshot } from '../../src/core/snapshot.ts';
+import type { HistoryEntry } from '../../src/ports/ownership-api.ts';
 import type { DamagedContent } from '../../src/ports/snapshot-store.ts';
 import { GatewayError } from '../../src/errors.ts';
 
@@ -20,6 +21,7 @@ export class MemoryDisk {
   readonly snapshots = new Map<string, Map<string, Map<number, MemoryVersion>>>();
   readonly records = new Map<string, string>();
   readonly events: GatewayEvent[] = [];
+  readonly history: HistoryEntry[] = [];
   /**
    * Stores, by name, that are away like a database that cannot be reached: nothing of them is read or changed, and one
    * that is opened meanwhile knows no rows.
@@ -31,6 +33,8 @@ export class MemoryDisk {
   latency: () => Promise<void> = () => Promise.resolve();
   /** How many changes became durable. */
   writes = 0;
+  /** Told before a change becomes durable and after it: a test crashes the gateway there. */
+  around: (moment: 'before' | 'after') => void = () => undefined;
   #life = 0;
   #next: DiskFailure[] = [];
   #failing: DiskFailure | null = null;
@@ -58,11 +62,13 @@ export class MemoryDisk {
   /** Makes a change durable, whole or not at all. */
   async change(life: number, apply: () => void): Promise<void> {
     await this.latency();
+    if (life === this.#life) this.around('before');
     if (life !== this.#life) throw new GatewayError('store-unavailable', 'The store belongs to a run that has ended.');
     const code = this.#next.shift() ?? this.#failing;
     if (code !== null) throw new GatewayError(code, `The disk was told to fail (${code}).`);
     apply();
     this.writes += 1;
+    this.around('after');
   }
 
   damagedOf(store: string): readonly DamagedContent[] {

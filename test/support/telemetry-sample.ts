@@ -22,11 +22,18 @@ export function sampledPeer(changes: Partial<SampledPeer> = {}): SampledPeer {
   };
 }
 
+/** dc1 owns its own work and serves it; dc2 does its own. */
+const SAMPLED_ROWS: ReturnType<TelemetrySource['ownership']> = [
+  { workload: 'dc1', owner: 'dc1', epoch: 1, primary: true },
+  { workload: 'dc2', owner: 'dc2', epoch: 1, primary: false },
+];
+
 /** Telemetry over a source that a test can change between two scrapes. */
 export function telemetryOver(
   state: {
     peers: readonly SampledPeer[];
     open: number;
+    ownership?: ReturnType<TelemetrySource['ownership']>;
     scrubCompletedMs?: number | null;
     archives?: ReturnType<TelemetrySource['archives']>;
     certificates?: ReturnType<TelemetrySource['certificates']>;
@@ -41,6 +48,7 @@ export function telemetryOver(
         : {
             peers: () => state.peers,
             deliveriesOpen: () => state.open,
+            ownership: () => state.ownership ?? SAMPLED_ROWS,
             scrubCompletedMs: () => state.scrubCompletedMs ?? null,
             archives: () => state.archives ?? [],
             certificates: () => state.certificates ?? [],

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { HeldView } from '../../src/ports/gateway-api.ts';
+import type { OwnershipView } from '../../src/ports/ownership-api.ts';
 import type { GatewayProcess, Receipt } from '../support/gateway-process.ts';
 import { HELD_STORES, type HeldStore } from '../support/held-stores.ts';
 import { Pair, type PairOptions } from '../support/pair.ts';
@@ -45,7 +46,7 @@ function crashOfTheSurvivor(store: HeldStore): void {
       const app = new TestApp(dc2);
       await app.absorb(delivered.data.delivery);
       expect(app.absorbed).to.deep.equal(contents);
-      await dc2.events.until('delivery-done');
+      await untilTakenOver(dc2);
       expect(dc2.events.types(0, 'peer-down')).to.deep.equal(['peer-down']);
       expect((await dc2.deliveries()).map(({ reason, state }) => [reason, state])).to.deep.equal([
         ['takeover', 'done'],
@@ -68,7 +69,7 @@ function crashOfTheSurvivor(store: HeldStore): void {
       const app = new TestApp(dc2);
       await app.absorb(again.data.delivery);
       expect(app.absorbed).to.deep.equal(contents);
-      await dc2.events.until('delivery-done');
+      await untilTakenOver(dc2);
       expect(await dc2.deliveries()).to.have.length(1);
     });
 
@@ -89,11 +90,11 @@ function crashOfTheSurvivor(store: HeldStore): void {
       await app.absorb(again);
       contents.delete(first!.origin);
       expect(app.absorbed).to.deep.equal(contents);
-      await dc2.events.until('delivery-done');
+      await untilTakenOver(dc2);
       expect((await dc2.held('dc1')).map(({ state }) => state)).to.deep.equal(['delivered', 'delivered', 'delivered']);
     });
 
-    it('after the last acknowledgement: what was delivered is marked, and not delivered again', async () => {
+    it('after the last acknowledgement: what was delivered is marked, not delivered again, and the work is ours', async () => {
       const { dc2, kill } = await dyingPair();
       await kill();
       const { delivery } = (await dc2.events.until('delivery')).data;
@@ -103,9 +104,21 @@ function crashOfTheSurvivor(store: HeldStore): void {
       const from = dc2.events.mark;
       await dc2.start();
       expect((await dc2.held('dc1')).map(({ state }) => state)).to.deep.equal(['delivered', 'delivered', 'delivered']);
+      await untilTakenOver(dc2);
       await dc2.events.noneFor(1500, ['delivery'], from);
     });
   });
+}
+
+/** Every acknowledgement is in: the delivery ends, and with it the takeover, under the epoch that it was announced with. */
+async function untilTakenOver(gateway: GatewayProcess): Promise<void> {
+  const { delivery } = (await gateway.events.until('delivery-done')).data;
+  const { data } = await gateway.events.until('takeover-completed');
+  expect(data).to.include({ workload: 'dc1', dataCenter: 'dc1', epoch: 2, reason: 'takeover' });
+  expect(delivery.epoch).to.equal(data.epoch);
+  const row = (await gateway.api('/v1/ownership/dc1')).json() as OwnershipView;
+  expect(row).to.include({ owner: 'dc2', epoch: 2, blockedBy: null });
+  expect(gateway.events.types(0, 'takeover-blocked', 'takeover-cancelled')).to.deep.equal([]);
 }
 
 function crashesUnderLoad(store: HeldStore): void {

@@ -31,7 +31,8 @@ describe('the failover command', () => {
     expect(readFileSync(file, 'utf8').trim().split('\n')).to.deep.equal([
       'CROSSDC_APPLICATION=default',
       'CROSSDC_DATA_CENTER=dc2',
-      'CROSSDC_EPOCH=0',
+      // The one that the takeover will have, reserved before the command is begun.
+      'CROSSDC_EPOCH=2',
       'CROSSDC_PEER=dc1',
       'CROSSDC_REASON=silence',
       'CROSSDC_STATE=down',

@@ -11,8 +11,10 @@ import {
   ledgerOf,
   MORTAL,
   PATIENT,
+  TAKEN_OVER,
   takeFirstOver,
   useKillStage,
+  WAITING_LANES,
 } from '../support/kill-points/scenes.ts';
 import { HELD_STORES } from '../support/held-stores.ts';
 import { databaseServer } from '../support/postgres-server.ts';
@@ -85,6 +87,7 @@ describe('A gateway with its held store in PostgreSQL that is killed before or a
       ...ledgerOf('peers (down)'),
       ...around('sql UPDATE crossdc_snapshot', 'sql UPDATE crossdc_snapshot (2)', 'sql COMMIT', 'sql COMMIT (2)'),
       ...DELIVERED,
+      ...TAKEN_OVER,
     ];
     await killAt(
       beside(stage, {
@@ -92,6 +95,7 @@ describe('A gateway with its held store in PostgreSQL that is killed before or a
         first: takeFirstOver,
         story: (victim, peer) => takeoverStory(victim, peer, { title: 'takeover with a database', important }),
       }),
+      WAITING_LANES,
     );
   });
 });

@@ -14,8 +14,10 @@ import {
   PATIENT,
   sending,
   takeFirstBack,
+  TAKEN_OVER,
   takeFirstOver,
   useKillStage,
+  WAITING_LANES,
 } from '../support/kill-points/scenes.ts';
 
 describe('A gateway that is killed before or after any durable step', () => {
@@ -130,6 +132,7 @@ describe('A gateway that is killed before or after any durable step', () => {
         ...around('write events (peer-down)', 'sync events (peer-down)'),
         ...around('write held row (delivered) temp', 'rename held row (delivered)'),
         ...DELIVERED,
+        ...TAKEN_OVER,
       ];
       await killAt(
         beside(stage, {
@@ -137,6 +140,7 @@ describe('A gateway that is killed before or after any durable step', () => {
           first: takeFirstOver,
           story: (victim, peer) => takeoverStory(victim, peer, { title: 'takeover', important }),
         }),
+        WAITING_LANES,
       );
     });
 

@@ -2,16 +2,70 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import type { Delivery } from '../../src/core/delivery.ts';
+import type { HistoryEntry, RestoreView } from '../../src/ports/ownership-api.ts';
 import { assertEventMatchesOpenApi, operationIds } from '../support/openapi.ts';
+import type { GatewayProcess } from '../support/gateway-process.ts';
+import type { HttpAnswer } from '../support/http-call.ts';
 import { Pair } from '../support/pair.ts';
+import { untilShown } from '../support/seen.ts';
 import { useStage } from '../support/stage.ts';
 import { freshBytes, TestApp } from '../support/test-app.ts';
+
+async function expectStatus(asked: Promise<HttpAnswer>, status: number): Promise<HttpAnswer> {
+  const answer = await asked;
+  expect(answer.status, answer.body.toString()).to.equal(status);
+  return answer;
+}
+
+/** How far each is, and whether both have the same. */
+async function askAboutPeer(dc1: GatewayProcess, dc2: GatewayProcess): Promise<void> {
+  const watermark = { method: 'PUT', json: { seq: 7, position: 'row 17' } } as const;
+  await expectStatus(dc1.api('/v1/watermarks/read?flush=1', watermark), 204);
+  expect((await dc1.api('/v1/watermarks')).json()).to.deep.equal({ read: watermark.json });
+  const known = await untilShown('the watermark at the peer', async () => {
+    const { watermarks } = (await dc2.api('/v1/peers/dc1/watermarks')).json() as { watermarks: object };
+    return 'read' in watermarks ? watermarks : undefined;
+  });
+  expect(known).to.deep.equal({ read: watermark.json });
+  await expectStatus(dc1.api('/v1/peers/dc2/verify', { method: 'POST' }), 200);
+  await expectStatus(dc2.api('/v1/peers/dc1/sync', { method: 'POST' }), 202);
+  await dc1.events.until('snapshot-request', ({ reason }) => reason === 'sync');
+}
+
+/** dc2 does the work of dc1 for a while, as an operator wants it, and gives it back. */
+async function moveAwayAndHome(dc1: GatewayProcess, dc2: GatewayProcess): Promise<void> {
+  for (const path of ['/primary', '/standby?workload=dc2', '/v1/ownership', '/v1/ownership/dc1', '/v1/restore'])
+    await expectStatus(dc1.api(path), 200);
+  const move = async (from: GatewayProcess, to: GatewayProcess): Promise<void> => {
+    const mark = { from: from.events.mark, to: to.events.mark };
+    await expectStatus(from.api('/v1/ownership/dc1', { method: 'POST', json: { to: to.name } }), 202);
+    await from.events.until('owner-releasing', () => true, mark.from);
+    await expectStatus(from.api('/v1/ownership/dc1/released', { method: 'POST' }), 204);
+    const { delivery } = (await to.events.until('delivery', ({ delivery: { reason } }) => reason !== 'manual', mark.to))
+      .data;
+    await new TestApp(to).absorb(delivery);
+    await to.events.until('takeover-completed', ({ epoch }) => epoch === delivery.epoch, mark.to);
+  };
+  await move(dc1, dc2);
+  await expectStatus(dc1.api('/primary'), 503);
+  await expectStatus(dc2.api('/primary?workload=dc1'), 200);
+  await expectStatus(dc1.put('orders', 'not mine'), 409);
+  await expectStatus(dc2.put('orders', 'done for dc1', '?workload=dc1'), 202);
+  await move(dc2, dc1);
+  const { origins } = (await expectStatus(dc1.api('/v1/restore'), 200)).json() as RestoreView;
+  const [newest] = origins.find(({ origin }) => origin === 'orders')!.candidates;
+  expect(newest!.source).to.equal('returned');
+  expect((await expectStatus(dc1.api(newest!.href), 200)).body.toString()).to.equal('done for dc1');
+  await expectStatus(dc1.api('/v1/ownership/dc1/ack', { method: 'POST' }), 204);
+  const entries = (await dc2.api('/v1/history')).json() as readonly HistoryEntry[];
+  expect(entries.map(({ kind }) => kind)).to.include('failback');
+}
 
 describe('the local API of a gateway at work', () => {
   const stage = useStage();
 
   it('answers every documented request as it is documented', async () => {
-    const { dc1, dc2 } = await Pair.running(stage);
+    const { dc1, dc2 } = await Pair.running(stage, { keys: { snapshotRequestTimeout: 0.5 } });
     const bytes = freshBytes(3000);
     for (const path of [
       '/',
@@ -64,6 +118,8 @@ describe('the local API of a gateway at work', () => {
     expect((await dc2.api('/v1/peers/dc9/return', { method: 'POST' })).status).to.equal(404);
     const page = await dc2.api('/v1/events?after=0&limit=1000', { headers: { accept: 'application/json' } });
     expect((page.json() as { events: unknown[] }).events.length).to.be.above(3);
+    await askAboutPeer(dc1, dc2);
+    await moveAwayAndHome(dc1, dc2);
     expect((await dc1.message('OrderlyShutdown')).status).to.equal(202);
     await dc2.events.until('peer-left');
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { GatewayProcess, Receipt } from '../support/gateway-process.ts';
+import type { GatewayProcess, Keys, Receipt } from '../support/gateway-process.ts';
 import { FAST, Pair } from '../support/pair.ts';
 import { freePorts } from '../support/ports.ts';
 import { useStage } from '../support/stage.ts';
@@ -8,9 +8,9 @@ import { freshBytes, TestApp } from '../support/test-app.ts';
 describe('several peers', () => {
   const stage = useStage();
 
-  async function three(): Promise<GatewayProcess[]> {
+  async function three(keys: Keys = {}): Promise<GatewayProcess[]> {
     const gateways = [];
-    for (const name of ['dc1', 'dc2', 'dc3']) gateways.push(await stage.gateway(name, FAST));
+    for (const name of ['dc1', 'dc2', 'dc3']) gateways.push(await stage.gateway(name, { ...FAST, ...keys }));
     for (const gateway of gateways) {
       for (const other of gateways.filter((one) => one !== gateway)) {
         gateway.keys[`remoteDataCenterApplicationMachineNames.${other.name}`] = `127.0.0.1:${other.site.peerPort}`;
@@ -25,8 +25,10 @@ describe('several peers', () => {
     return gateways;
   }
 
-  it('each get every snapshot, and each survivor notices a death by itself', async () => {
-    const [dc1, dc2, dc3] = (await three()) as [GatewayProcess, GatewayProcess, GatewayProcess];
+  it('each get every snapshot, and of the survivors of a death, which each notices by itself, one takes over', async () => {
+    // Two deaths follow each other closely, and are none that an operator has to look at in between.
+    const keys = { takeoverBlockPeriod: 0 };
+    const [dc1, dc2, dc3] = (await three(keys)) as [GatewayProcess, GatewayProcess, GatewayProcess];
     const state = freshBytes(100_000);
     const answer = await dc1.put('orders', state, '?wait=replicated');
     expect((answer.json() as Receipt).replication).to.deep.equal([
@@ -34,13 +36,29 @@ describe('several peers', () => {
       { peer: 'dc3', state: 'stored' },
     ]);
     await dc1.kill9();
-    for (const survivor of [dc2, dc3]) {
+    const absorb = async (survivor: GatewayProcess): Promise<void> => {
       const app = new TestApp(survivor);
       await app.absorb((await survivor.events.until('delivery')).data.delivery);
       expect(app.absorbed.get('orders')!.equals(state)).to.equal(true);
-    }
+    };
+    await absorb(dc2);
+    await dc2.events.until('takeover-completed', ({ workload }) => workload === 'dc1');
+    await dc3.events.until('peer-down', ({ dataCenter }) => dataCenter === 'dc1');
+    const heard = await dc3.events.until('owner-changed');
+    expect(heard.data).to.include({ workload: 'dc1', from: 'dc1', to: 'dc2', epoch: 2 });
+    expect(dc3.events.types(0, 'takeover-started', 'delivery')).to.deep.equal([]);
     expect((await dc2.peer('dc3')).state).to.equal('up');
     expect((await dc3.peer('dc2')).state).to.equal('up');
+
+    // The one that is left has every snapshot too, and takes over all that the next dead peer owned.
+    await dc2.kill9();
+    await absorb(dc3);
+    for (const [workload, epoch] of [
+      ['dc1', 3],
+      ['dc2', 2],
+    ])
+      await dc3.events.until('takeover-completed', (done) => done.workload === workload && done.epoch === epoch);
+    expect(await dc3.deliveries()).to.have.length(1);
   });
 
   it('of which one is dead: a waiting upload waits for the living ones alone, and the dead one catches up', async () => {

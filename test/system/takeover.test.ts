@@ -1,7 +1,18 @@
 import { expect } from 'chai';
+import type { EventType } from '../../src/core/events.ts';
 import { DEATH_MS, INTERVAL_MS, MISSES, Pair } from '../support/pair.ts';
 import { useStage } from '../support/stage.ts';
 import { freshBytes, TestApp } from '../support/test-app.ts';
+
+/** Each once, in this order. */
+const STORY: readonly EventType[] = [
+  'peer-down',
+  'takeover-started',
+  'delivery',
+  'delivery-done',
+  'owner-changed',
+  'takeover-completed',
+];
 
 describe('a data centre dies', () => {
   const stage = useStage();
@@ -42,22 +53,22 @@ describe('a data centre dies', () => {
     expect(app.absorbed.get('kunden/Ä ö')!.equals(accounts)).to.equal(true);
     const done = await dc2.events.until('delivery-done');
     expect(done.data.delivery).to.include({ id: delivery.id, state: 'done' });
-    expect(dc2.events.types(0, 'peer-down', 'delivery', 'delivery-done')).to.deep.equal([
-      'peer-down',
-      'delivery',
-      'delivery-done',
-    ]);
+    const completed = await dc2.events.until('takeover-completed');
+    expect(completed.data).to.include({ workload: 'dc1', epoch: delivery.epoch, reason: 'takeover' });
+    expect(dc2.events.types(0, ...STORY)).to.deep.equal(STORY);
     expect((await dc2.held('dc1')).map(({ state }) => state)).to.deep.equal(['delivered', 'delivered']);
   });
 
-  it('is noticed when no snapshot was ever posted, and nothing is delivered', async () => {
+  it('is noticed when no snapshot was ever posted; the work is taken over with nothing to deliver', async () => {
     const { dc1, dc2 } = await Pair.running(stage);
     await dc1.kill9();
     const down = await dc2.events.until('peer-down');
     expect(down.data).to.include({ dataCenter: 'dc1', reason: 'silence', missed: MISSES });
+    const completed = await dc2.events.until('takeover-completed');
+    expect(completed.data).to.include({ workload: 'dc1', dataCenter: 'dc1', epoch: 2, reason: 'takeover' });
     await dc2.events.noneFor(DEATH_MS, ['delivery', 'peer-up', 'peer-down']);
     expect(await dc2.deliveries()).to.deep.equal([]);
-    expect((await dc2.peer('dc1')).blockedBy).to.equal('nothing-held');
+    expect((await dc2.peer('dc1')).blockedBy).to.equal(null);
   });
 
   it('comes back, gets its state returned by hand and hands it to its own application', async () => {
@@ -69,6 +80,10 @@ describe('a data centre dies', () => {
 
     await dc1.start();
     await dc2.events.until('peer-up', (event) => event.from === 'down');
+    const { data } = await dc1.events.until('superseded');
+    expect(data.row).to.include({ workload: 'dc1', owner: 'dc2', epoch: 2 });
+    expect((await dc1.api('/primary')).status).to.equal(503);
+    // What is returned by hand is only handed over: the work stays where it is.
     expect((await dc2.api('/v1/peers/dc1/return', { method: 'POST' })).status).to.equal(202);
     const returned = await dc1.events.until('delivery');
     expect(returned.data.delivery).to.include({ reason: 'return', dataCenter: 'dc2', heartbeatMsgType: 4 });
@@ -79,6 +94,8 @@ describe('a data centre dies', () => {
     const told = await dc2.events.until('snapshot-returned');
     expect(told.data).to.include({ origin: 'orders', version, outcome: 'stored' });
     expect((await dc2.held('dc1')).map((row) => row.version)).to.deep.equal([version]);
+    expect((await dc1.api('/primary')).status).to.equal(503);
+    expect((await dc2.api('/primary?workload=dc1')).status).to.equal(200);
   });
 
   it('comes back and gets its state returned at the first contact, where that is configured', async () => {

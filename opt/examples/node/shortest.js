@@ -10,3 +10,6 @@ events.addEventListener('delivery', async ({ data }) => {
     await fetch(gateway + href.replace(/\?|$/, '/ack$&'), { method: 'POST' });
   }
 });
+events.addEventListener('takeover-completed', ({ data }) => {
+  Object.assign(state, { epoch: JSON.parse(data).epoch }); // Now theirs is our work, and every write bears this epoch.
+});

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { dataCenterName, originProblem } from '../../wire/names.ts';
+import { LARGEST_NUMBER } from '../../units.ts';
+import { dataCenterName, originProblem, positiveNumber, watermarkPositionProblem } from '../../wire/names.ts';
 
 /** The JSON bodies that the local API takes. Fields that are not here are ignored. */
 const ORIGINS_MAX = 1000;
@@ -33,9 +34,43 @@ export const rejectBody = v.object({
   reason: v.pipe(v.string(), v.minLength(1), v.maxLength(TEXT_MAX), wellFormed),
 });
 
+export const verifyBody = v.object({ repair: v.optional(v.boolean(), false) });
+
 export const messageBody = v.object({ msg: v.picklist(['OrderlyShutdown', 'SendMeDataFromSnapshotFiles']) });
 
 export const healthBody = v.object({
   status: v.picklist(['passing', 'critical']),
   note: v.optional(v.pipe(v.string(), v.maxLength(TEXT_MAX), wellFormed)),
 });
+
+/** `ifEpoch`: refuse when the row has come further meanwhile. */
+export const moveBody = v.object({
+  to: dataCenterName,
+  ifEpoch: v.optional(positiveNumber),
+  force: v.optional(v.boolean(), false),
+  acceptDataLoss: v.optional(v.boolean(), false),
+  dryRun: v.optional(v.boolean(), false),
+});
+
+/**
+ * With neither `seq` nor `position` it removes the watermark. Other fields beside these are ignored, as everywhere; other
+ * fields alone are a mistake, which must not remove what the application wanted to set.
+ */
+export const watermarkBody = v.pipe(
+  v.looseObject({
+    seq: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(LARGEST_NUMBER))),
+    position: v.optional(
+      v.pipe(
+        v.string(),
+        v.rawCheck(({ dataset, addIssue }) => {
+          const problem = dataset.typed ? watermarkPositionProblem(dataset.value) : null;
+          if (problem !== null) addIssue({ message: problem });
+        }),
+      ),
+    ),
+  }),
+  v.check(
+    ({ seq, position, ...others }) => seq !== undefined || position !== undefined || Object.keys(others).length === 0,
+    'has neither seq nor position; an empty object removes the watermark',
+  ),
+);

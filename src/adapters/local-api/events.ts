@@ -2,12 +2,10 @@ import type { Request } from 'express';
 import { GatewayError } from '../../errors.ts';
 import { streamEvents } from './event-stream.ts';
 import { sendJson, type Exchange, type Route } from './exchange.ts';
-import { parseNumber, queryNumber, queryText } from './parameters.ts';
+import { pageLimitOf, parseNumber, queryNumber, queryText } from './parameters.ts';
 
 const STREAM = 'text/event-stream';
 const PAGE = 'application/json';
-const PAGE_LIMIT = 100;
-const PAGE_LIMIT_MAX = 1000;
 
 export const eventRoutes: readonly Route[] = [{ path: '/v1/events', methods: { get: sendEvents }, isForReaders: true }];
 
@@ -23,9 +21,7 @@ async function sendEvents(exchange: Exchange): Promise<void> {
 }
 
 async function sendPage({ request, response, context }: Exchange): Promise<void> {
-  const limit = queryNumber(request, 'limit', 1) ?? PAGE_LIMIT;
-  if (limit > PAGE_LIMIT_MAX)
-    throw new GatewayError('bad-request', `limit may be at most ${PAGE_LIMIT_MAX}`, { field: 'limit' });
+  const limit = pageLimitOf(request);
   const feed = context.api.events;
   const events = await feed.read(queryNumber(request, 'after', 0) ?? 0, limit);
   sendJson(response, 200, { events, oldestId: feed.oldestId, newestId: feed.newestId });
@@ -44,10 +40,20 @@ async function sendStream(exchange: Exchange): Promise<void> {
   try {
     response.writeHead(200, { 'content-type': STREAM });
     response.flushHeaders();
-    if (request.method !== 'HEAD') await streamEvents(exchange, lastId);
+    if (request.method !== 'HEAD') await followEvents(exchange, lastId, isReader);
     response.end();
   } finally {
     leave();
+  }
+}
+
+/** A dashboard that looks on is no application that would take over the work. */
+async function followEvents(exchange: Exchange, lastId: number | null, isReader: boolean): Promise<void> {
+  const detach = isReader ? null : exchange.context.api.events.attach();
+  try {
+    await streamEvents(exchange, lastId);
+  } finally {
+    detach?.();
   }
 }
 

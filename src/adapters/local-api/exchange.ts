@@ -14,6 +14,8 @@ export interface Context {
   readonly limits: LocalApiLimits;
   readonly log: Log;
   readonly openapi: object;
+  /** Whether whoever may change anything has shown localApiToken; without one everybody may who reaches us. */
+  readonly isTokenWanted: boolean;
   /** How many may listen to events at one time. */
   readonly subscribers: Places;
   /** As many more may who may only read: a dashboard takes no place from the application. */

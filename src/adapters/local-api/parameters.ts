@@ -6,6 +6,8 @@ import { DATA_CENTER_NAME, originProblem } from '../../wire/names.ts';
 const DELIVERY_ID = /^[A-Za-z0-9._-]{1,128}$/;
 /** A day: longer than anybody waits on one connection. */
 const LONGEST_WAIT_SECONDS = 86_400;
+const PAGE_LIMIT = 100;
+const PAGE_LIMIT_MAX = 1000;
 
 /** A parameter of the query; undefined when it was not given. Twice is refused: nobody could say which one counts. */
 export function queryText(request: Request, name: string): string | undefined {
@@ -40,6 +42,13 @@ export function parseNumber(text: string, field: string, least: 0 | 1): number {
   throw new GatewayError('bad-request', `${field} must be an integer from ${least} to 2^53 - 1`, { field });
 }
 
+/** `?limit=N` of whatever is read page by page. */
+export function pageLimitOf(request: Request): number {
+  const limit = queryNumber(request, 'limit', 1) ?? PAGE_LIMIT;
+  if (limit <= PAGE_LIMIT_MAX) return limit;
+  throw new GatewayError('bad-request', `limit may be at most ${PAGE_LIMIT_MAX}`, { field: 'limit' });
+}
+
 export function workloadOf(request: Request): string | undefined {
   const workload = queryText(request, 'workload');
   if (workload === undefined || DATA_CENTER_NAME.test(workload)) return workload;
@@ -61,6 +70,11 @@ export function timeoutMsOf(request: Request, defaultSeconds: number): number {
   });
 }
 
+/** The same where the gateway has a time of its own: null when none was given. */
+export function maybeTimeoutMsOf(request: Request): number | null {
+  return queryText(request, 'timeout') === undefined ? null : timeoutMsOf(request, 0);
+}
+
 /** The origin of the path: one segment, percent-encoded, already decoded by the router. */
 export function originOf(request: Request): string {
   const origin = segment(request, 'origin');
@@ -74,6 +88,13 @@ export function peerOf(request: Request): string {
   const name = segment(request, 'dc');
   if (DATA_CENTER_NAME.test(name)) return name;
   throw new GatewayError('not-found', 'No peer has such a name.');
+}
+
+/** The workload of the path. What cannot be a name cannot be a workload either. */
+export function workloadSegmentOf(request: Request): string {
+  const name = segment(request, 'workload');
+  if (DATA_CENTER_NAME.test(name)) return name;
+  throw new GatewayError('not-found', 'No workload has such a name.');
 }
 
 export function deliveryIdOf(request: Request): string {

@@ -5,23 +5,31 @@ import { eventRoutes } from './events.ts';
 import type { Context, Route } from './exchange.ts';
 import type { Access, Guard } from './guard.ts';
 import { healthRoutes } from './health.ts';
-import { NOT_BUILT, refuseNotBuilt } from './not-built.ts';
+import { historyRoutes } from './history.ts';
+import { ownershipRoutes, primaryRoutes } from './ownership.ts';
 import { peerRoutes } from './peers.ts';
 import { sendFailure } from './problem.ts';
 import { requestRoutes } from './requests.ts';
+import { restoreRoutes } from './restore.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { snapshotRoutes } from './snapshots.ts';
 import { statusRoutes } from './status.ts';
+import { watermarkRoutes } from './watermarks.ts';
 
 /** Every path that this version has. */
 export const ROUTES: readonly Route[] = [
+  ...primaryRoutes,
   ...statusRoutes,
   ...healthRoutes,
   ...snapshotRoutes,
   ...requestRoutes,
   ...peerRoutes,
+  ...watermarkRoutes,
   ...deliveryRoutes,
+  ...restoreRoutes,
+  ...ownershipRoutes,
   ...eventRoutes,
+  ...historyRoutes,
 ];
 
 /** Makes the application: first the guard, then the paths, then the problem for whatever went wrong. */
@@ -43,7 +51,6 @@ export function makeApplication(context: Context, guard: Guard): Express {
     next();
   });
   for (const route of ROUTES) addRoute(application, context, route);
-  for (const path of NOT_BUILT) application.all(path, refuseNotBuilt);
   application.use((request: Request) => {
     throw new GatewayError(
       'not-found',

@@ -97,12 +97,12 @@ export class LocalApiServer {
   }
 
   #context(): Context {
-    const { api, metrics, clock, log, openapi } = this.#options;
+    const { api, metrics, clock, log, openapi, token } = this.#options;
     // Every stream of events listens to it; as many listeners as subscribers are no leak.
     setMaxListeners(0, this.#closing.signal);
     const subscribers = new Places(this.#limits.subscribers);
     const readingSubscribers = new Places(this.#limits.readingSubscribers);
     const shared = { api, metrics, clock, log, openapi, subscribers, readingSubscribers };
-    return { ...shared, limits: this.#limits, closing: this.#closing.signal };
+    return { ...shared, isTokenWanted: token !== null, limits: this.#limits, closing: this.#closing.signal };
   }
 }

@@ -2,7 +2,7 @@ import type { OutgoingView } from '../../ports/gateway-api.ts';
 import { HEADER } from '../../wire/snapshot-headers.ts';
 import { contentOf } from './body.ts';
 import { goneSignal, sendJson, type Exchange, type Route } from './exchange.ts';
-import { originOf, queryWord, timeoutMsOf, workloadOf } from './parameters.ts';
+import { originOf, queryWord, timeoutMsOf, versionOf, workloadOf } from './parameters.ts';
 import { sendSnapshot } from './read-snapshot.ts';
 import { parseUploadHeaders } from './upload-headers.ts';
 
@@ -49,5 +49,5 @@ async function listDamaged({ response, context }: Exchange): Promise<void> {
 
 async function readSnapshot(exchange: Exchange): Promise<void> {
   const { request, context } = exchange;
-  await sendSnapshot(exchange, context.api.openOutgoing(originOf(request), workloadOf(request)));
+  await sendSnapshot(exchange, context.api.openOutgoing(originOf(request), workloadOf(request), versionOf(request)));
 }

@@ -10,9 +10,16 @@ export interface Question {
   readonly ask: Ask;
 }
 
+/** A workload that the application works on, and the epoch that it hands to whatever it writes to. */
+export interface Work {
+  readonly workload: string;
+  readonly epoch: number;
+}
+
 export interface ApplicationState {
   /** Whether the gateway's event stream is open. */
   readonly isSubscribed: boolean;
+  readonly working: readonly Work[];
   readonly books: readonly BookSummary[];
 }
 

@@ -1,7 +1,7 @@
 /**
  * The demo's application, a process of its own: order books, and beside them nothing but the gateway's local API.
  *
- * Arguments: the URL of the gateway, the name of the data centre, and `await-return` to begin without state.
+ * Arguments: the URL of the gateway and the name of the data centre.
  * It ends with the demo: when the channel to its parent closes, whatever the parent died of.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,46 +12,53 @@ import type { ApplicationState, Question, Reply } from './application-protocol.t
 import { OrderBooks } from './order-books.ts';
 
 const RECONNECT_MS = 100;
+const LOOK_MS = 200;
 const IDLE_MS = 20;
 
-const [url = '', dataCenter = '', start] = process.argv.slice(2);
+const [url = '', dataCenter = ''] = process.argv.slice(2);
 const ending = new AbortController();
-const books = new OrderBooks(dataCenter);
+const books = new OrderBooks();
 let isSubscribed = false;
 let orderEveryMs: number | null = null;
+
+const link = new ApplicationLink({
+  api: new LocalApi({ url: new URL(url), source: 'the demo', token: undefined }),
+  home: dataCenter,
+  books,
+  onSubscribed: (isOpen) => {
+    isSubscribed = isOpen;
+  },
+});
 
 process.on('disconnect', () => process.exit(0));
 process.on('message', (question: Question) => {
   if (question.ask.kind === 'trade') orderEveryMs = question.ask.everyMs;
-  const state: ApplicationState = { isSubscribed, books: books.summaries() };
+  const state: ApplicationState = { isSubscribed, working: link.working, books: books.summaries() };
   process.send?.({ id: question.id, state } satisfies Reply);
 });
 
+/** An order is taken only for a workload that is ours to do. */
 async function trade(): Promise<never> {
   for (;;) {
     await delay(orderEveryMs ?? IDLE_MS);
-    if (orderEveryMs !== null) books.place();
+    if (orderEveryMs !== null) for (const { workload } of link.working) books.place(workload);
   }
 }
 
-async function listen(): Promise<never> {
-  const link = new ApplicationLink({
-    api: new LocalApi({ url: new URL(url), source: 'the demo', token: undefined }),
-    books,
-    awaitReturn: start === 'await-return',
-    onSubscribed: (isOpen) => {
-      isSubscribed = isOpen;
-    },
-  });
+async function forever(task: () => Promise<void>, pauseMs: number): Promise<never> {
   for (;;) {
     try {
-      await link.listen(ending.signal);
+      await task();
     } catch (error) {
       // The gateway comes back, or the demo ends us.
       process.stderr.write(`${new Date().toISOString()} ${messageOf(error)}\n`);
     }
-    await delay(RECONNECT_MS);
+    await delay(pauseMs);
   }
 }
 
-await Promise.race([trade(), listen()]);
+await Promise.race([
+  trade(),
+  forever(() => link.listen(ending.signal), RECONNECT_MS),
+  forever(() => link.look(), LOOK_MS),
+]);

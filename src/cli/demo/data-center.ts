@@ -47,9 +47,8 @@ export class DataCenter {
     this.#gateway = this.#children.startGateway(`gateway of ${this.name}`, file, this.#log('gateway'));
   }
 
-  /** @param start `await-return`: without state, which is to come back from the other data centre */
-  startApplication(start: 'fresh' | 'await-return'): void {
-    const args = [this.client.url, this.name, start];
+  startApplication(): void {
+    const args = [this.client.url, this.name];
     this.#application = this.#children.startApplication(`application of ${this.name}`, args, this.#log('application'));
   }
 
@@ -76,6 +75,11 @@ export class DataCenter {
   /** What the application here has of a data centre's books, its own or another's. */
   async books(of: string): Promise<BookSummary[]> {
     return (await this.applicationState()).books.filter((book) => book.dataCenter === of);
+  }
+
+  /** The epoch under which the application works on a workload; null while it does not. */
+  async worksOn(workload: string): Promise<number | null> {
+    return (await this.applicationState()).working.find((work) => work.workload === workload)?.epoch ?? null;
   }
 
   #ask(ask: Ask): Promise<ApplicationState> {

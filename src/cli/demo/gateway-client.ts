@@ -1,8 +1,10 @@
 import type { Delivery } from '../../core/delivery.ts';
 import type { EventType, GatewayEvent } from '../../core/events.ts';
 import type { HeldView, OutgoingView, PeerView, StatusView } from '../../ports/gateway-api.ts';
+import type { OwnershipView } from '../../ports/ownership-api.ts';
 import { SECOND_MS } from '../../units.ts';
-import { asDelivery, asEvents, asHeldRows, asOutgoingRows, asStatus } from '../answers.ts';
+import type { MovePlan } from '../../wire/ownership.ts';
+import { asDelivery, asEvents, asHeldRows, asOutgoingRows, asOwnership, asPlan, asStatus } from '../answers.ts';
 import { LocalApi } from '../local-api.ts';
 
 type EventOf<T extends EventType> = Extract<GatewayEvent, { readonly type: T }>;
@@ -65,8 +67,35 @@ export class GatewayClient {
     await this.#api.json({ method: 'POST', path: '/v1/snapshot-requests', json: {} });
   }
 
-  async returnTo(peer: string): Promise<void> {
-    await this.#api.json({ method: 'POST', path: `/v1/peers/${peer}/return` });
+  async ownership(workload: string): Promise<OwnershipView> {
+    return asOwnership(this.#api.target, await this.#get(`/v1/ownership/${workload}`));
+  }
+
+  /** What a load balancer asks: the status of `/primary`, and the epoch that comes with it. */
+  async primary(workload: string): Promise<{ readonly status: number; readonly epoch: number }> {
+    const answer = await this.#api.send({ path: `/primary?workload=${workload}`, idleMs: 5 * SECOND_MS });
+    answer.resume();
+    return { status: answer.statusCode ?? 0, epoch: Number(answer.headers['crossdc-epoch']) };
+  }
+
+  /** As `crossdc failover WORKLOAD --to DC`. */
+  async failover(workload: string, to: string): Promise<MovePlan> {
+    const json = { to };
+    return asPlan(this.#api.target, await this.#api.json({ method: 'POST', path: `/v1/ownership/${workload}`, json }));
+  }
+
+  /** An operator has seen the takeover: the next one may follow by itself at once. */
+  async acknowledge(workload: string): Promise<void> {
+    await this.#api.json({ method: 'POST', path: `/v1/ownership/${workload}/ack` });
+  }
+
+  /** The status with which a post for a workload is answered. Not for one that would be accepted. */
+  async statusOfPost(workload: string, origin: string): Promise<number> {
+    const headers = { 'content-length': '0' };
+    const path = `/v1/snapshots/${origin}?workload=${workload}`;
+    const answer = await this.#api.send({ method: 'PUT', path, headers });
+    answer.resume();
+    return answer.statusCode ?? 0;
   }
 
   async shutDownOrderly(): Promise<void> {

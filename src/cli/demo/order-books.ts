@@ -39,21 +39,14 @@ interface Book {
 }
 
 export class OrderBooks {
-  readonly #dataCenter: string;
   readonly #books = new Map<string, Book>();
   #placed = 0;
 
-  /** Begins with our own books, empty. */
-  constructor(dataCenter: string) {
-    this.#dataCenter = dataCenter;
-    for (const name of BOOKS) this.#open(dataCenter, name);
-  }
-
-  /** Takes one more order into one of our own books, in turn; null when that book is full. */
-  place(): Order | null {
+  /** Takes one more order into one of a data centre's books, in turn; null when that book is full. */
+  place(dataCenter: string): Order | null {
     this.#placed += 1;
     const name = BOOKS[this.#placed % BOOKS.length] ?? BOOKS[0];
-    const { orders } = this.#open(this.#dataCenter, name);
+    const { orders } = this.#open(dataCenter, name);
     if (orders.size >= BOOK_MAX_ORDERS) return null;
     // Numbers of a book have no gaps, whoever brought its orders.
     const number = orders.size + 1;
@@ -68,20 +61,27 @@ export class OrderBooks {
     return order;
   }
 
-  /** The bytes of one of our own books, as its snapshot. */
-  snapshot(name: string): Buffer {
-    return encode(this.#open(this.#dataCenter, name));
+  /** The bytes of one of a data centre's books, as its snapshot. */
+  snapshot(dataCenter: string, name: string): Buffer {
+    return encode(this.#open(dataCenter, name));
   }
 
   /**
-   * Merges a book that a snapshot brought, ours or another data centre's. Absorbing the same one again changes nothing.
+   * Merges a book that a snapshot brought. Absorbing the same one again changes nothing.
    *
-   * @throws Error when the bytes are no book
+   * @param options `insteadOf`: all that was there of that data centre's books gives way
+   * @throws Error when the bytes are no book; then nothing has changed
    */
-  absorb(bytes: Uint8Array): void {
+  absorb(bytes: Uint8Array, options: { readonly insteadOf?: string } = {}): void {
     const incoming = decode(bytes);
+    if (options.insteadOf !== undefined) this.forget(options.insteadOf);
     const { orders } = this.#open(incoming.dataCenter, incoming.name);
     for (const order of incoming.orders) orders.set(order.number, order);
+  }
+
+  /** Leaves nothing of a data centre's books. */
+  forget(dataCenter: string): void {
+    for (const [key, book] of this.#books) if (book.dataCenter === dataCenter) this.#books.delete(key);
   }
 
   summaries(): BookSummary[] {

@@ -24,14 +24,14 @@ const GRAMMAR = {
 
 export const getCommand: Command = {
   help: `\
-crossdc snapshots get ORIGIN [--held PEER [--version V]] [--workload W] [--output FILE]
+crossdc snapshots get ORIGIN [--held PEER] [--version V] [--workload W] [--output FILE]
 
 Writes the bytes of ORIGIN's newest snapshot to stdout or to FILE, verified against their digest. FILE appears whole or
 not at all. A connection that breaks is taken up again where it broke; a download to FILE that was ended is gone on with by
 the next one of the same snapshot.
 
   --held PEER        what is held from PEER; without it, our own outgoing snapshot
-  --version V        with --held: this version, also an older one
+  --version V        this version, also an older one; without it, the newest that can be offered
   --workload W       of another workload than the data centre's own
   --output FILE      else stdout
 ${TARGET_HELP}`,
@@ -73,8 +73,5 @@ function pathOf(
     const base = `/v1/peers/${segment(held, '--held')}/snapshots/${segment(origin, 'ORIGIN')}`;
     return withQuery(base, { version, workload });
   }
-  if (version !== undefined) {
-    throw usageError('snapshots get: --version goes with --held PEER; of an outgoing snapshot there is the newest');
-  }
-  return outgoingPath(origin, { workload });
+  return outgoingPath(origin, { version, workload });
 }

@@ -1,15 +1,17 @@
-import { parseCommandLine, parseSeconds, type Command } from '../command.ts';
-import { EXIT, notBuilt } from '../exit-status.ts';
-import { writeJson, writeLine } from '../io.ts';
-import { LocalApi } from '../local-api.ts';
 import { asRequest } from '../answers.ts';
+import { parseCommandLine, parseSeconds, type Command } from '../command.ts';
+import { CliError, EXIT } from '../exit-status.ts';
+import { writeJson, writeLine, type CliIo } from '../io.ts';
+import { LocalApi } from '../local-api.ts';
 import { resolveTarget, TARGET_HELP, TARGET_OPTIONS } from '../target.ts';
+import { freshSnapshots, printFresh, requestOf, type Wish } from './fresh.ts';
 
 const GRAMMAR = {
   name: 'snapshots request',
   options: {
     ...TARGET_OPTIONS,
     origin: { type: 'string', multiple: true },
+    workload: { type: 'string' },
     timeout: { type: 'string' },
     wait: { type: 'boolean' },
     json: { type: 'boolean' },
@@ -19,26 +21,35 @@ const GRAMMAR = {
 
 export const requestCommand: Command = {
   help: `\
-crossdc snapshots request [--origin O]... [--timeout S] [--json]
+crossdc snapshots request [--origin O]... [--wait] [--timeout S] [--json]
 
-Asks the application for snapshots now, by an event of type snapshot-request. Does not wait for them.
+Asks the application for snapshots now, by an event of type snapshot-request, of everything that this data centre owns.
 
   --origin O         only of this origin; may be given again
-  --timeout S        after so many seconds an origin that was not posted is overdue
+  --workload W       only of this workload
+  --wait             until each was posted and is at every peer that is up, and at least at one: a line per origin,
+                     exit status 1 when one is missing or not replicated in time
+  --timeout S        after so many seconds an origin that was not posted is overdue, and --wait is over
+                     (snapshotRequestTimeout)
   --json             one JSON document
 ${TARGET_HELP}`,
   async run(argv, io) {
     const { values } = parseCommandLine(GRAMMAR, argv);
-    if (values.wait === true) throw notBuilt('snapshots request --wait');
-    const timeout = parseSeconds('timeout', values.timeout);
+    const { origin: origins, workload } = values;
+    const wish = { origins, workload, timeout: parseSeconds('timeout', values.timeout) };
     const api = new LocalApi(await resolveTarget(values, io));
-    const json = {
-      ...(values.origin === undefined ? {} : { origins: values.origin }),
-      ...(timeout === undefined ? {} : { timeout }),
-    };
-    const answer = asRequest(api.target, await api.json({ method: 'POST', path: '/v1/snapshot-requests', json }));
+    if (values.wait === true) return waitForAll(api, wish, io, values.json === true);
+    const answer = asRequest(api.target, await api.json(requestOf(wish)));
     if (values.json === true) await writeJson(io.stdout, answer);
     else await writeLine(io.stdout, `snapshots requested: ${answer.requestId}`);
     return EXIT.done;
   },
 };
+
+async function waitForAll(api: LocalApi, wish: Wish, io: CliIo, asJson: boolean): Promise<number> {
+  const { requestId, rows, problem } = await freshSnapshots(api, wish);
+  if (asJson) await writeJson(io.stdout, { requestId, rows });
+  else await printFresh(io, { requestId, rows });
+  if (problem !== null) throw new CliError(EXIT.failed, problem);
+  return EXIT.done;
+}

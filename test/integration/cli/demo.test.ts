@@ -46,7 +46,7 @@ describe('crossdc demo', function () {
     }
   }
 
-  it('shows a death, a takeover of the same state, a return and an orderly shutdown, and leaves nothing behind', async () => {
+  it('shows a death, a takeover, a return without the work, its fail-back and an orderly shutdown, and leaves nothing behind', async () => {
     const { output, ended } = start();
     const [status] = await ended;
     expect({ status, err: output.err }, output.out).to.deep.equal({ status: 0, err: '' });
@@ -56,8 +56,13 @@ describe('crossdc demo', function () {
       'killed with SIGKILL',
       'dc1 is down: 4 heartbeats missed',
       'has taken over the order books of dc1',
-      'back on an empty disk',
-      'its state was returned by dc2',
+      'dc2   dc2 owns dc1 since epoch 2, /primary is 200',
+      'dc2   takes orders for both: ',
+      'dc1   back on an empty disk, and superseded: dc2 owns dc1 since epoch 2',
+      'dc1   /primary is 503, a snapshot for dc1 is refused with 409',
+      'crossdc failover dc1 --to dc1',
+      'dc1   application has its order books back: ',
+      'dc1   dc1 owns dc1 since epoch 3, /primary is 200; 503 in dc2',
       'new orders on top of them',
       'stopped with exit status 0',
       'shows dc2 as left; no alarm',

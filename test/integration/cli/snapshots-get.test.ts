@@ -99,6 +99,12 @@ describe('crossdc snapshots get', () => {
     expect((await crossdc([...argv, '--url', gateway.url])).status).to.equal(0);
   });
 
+  it('asks for a version of our own, also an older one', async () => {
+    gateway.on('GET /v1/snapshots/orders?version=5', whole());
+    expect((await get('--version', '5', '--output', file)).status).to.equal(0);
+    expect(gateway.lines).to.deep.equal(['GET /v1/snapshots/orders?version=5']);
+  });
+
   it('goes on where the connection broke, as often as it breaks', async () => {
     gateway.on(LINE, broken(0, 60_000), broken(60_000, 50_000), rest(110_000));
     const { status } = await get('--output', file);

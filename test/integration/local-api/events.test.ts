@@ -174,6 +174,18 @@ describe('local API: the event stream', () => {
     await small.stop();
   });
 
+  it('counts those that follow as applications, until they leave', async () => {
+    const first = await Subscriber.open(api);
+    const second = await Subscriber.open(api);
+    await api.api.events.attachedBy(2);
+    first.leave();
+    await api.api.events.attachedBy(1);
+    await api.checked('HEAD', '/v1/events');
+    expect(api.api.events.attached).to.equal(1);
+    second.leave();
+    await api.api.events.attachedBy(0);
+  });
+
   it('cuts a subscriber that takes nothing, and serves the others meanwhile', async () => {
     const impatient = await new Harness({ limits: { subscriberStallMs: 50 } }).start();
     const stuck = await impatient.dial();

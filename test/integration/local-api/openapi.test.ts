@@ -17,12 +17,16 @@ const REQUESTS: Record<string, [method: string, path: string, status: number, bo
   listSnapshots: ['GET', '/v1/snapshots', 200],
   listDamaged: ['GET', '/v1/damaged', 200],
   readSnapshot: ['GET', '/v1/snapshots/orders', 200],
+  restore: ['GET', '/v1/restore', 200],
+  readReturned: ['GET', '/v1/returned/orders?version=7&dataCenter=dc2', 200],
   requestSnapshots: ['POST', '/v1/snapshot-requests', 202, {}],
   listPeers: ['GET', '/v1/peers', 200],
   showPeer: ['GET', '/v1/peers/dc2', 200],
   listHeld: ['GET', '/v1/peers/dc2/snapshots', 200],
   readHeld: ['GET', '/v1/peers/dc2/snapshots/orders', 200],
   returnHeld: ['POST', '/v1/peers/dc2/return', 202],
+  verifyPeer: ['POST', '/v1/peers/dc2/verify', 200, { repair: true }],
+  syncPeer: ['POST', '/v1/peers/dc2/sync', 202],
   listDeliveries: ['GET', '/v1/deliveries', 200],
   deliver: ['POST', '/v1/deliveries', 201, { dataCenter: 'dc2' }],
   showDelivery: ['GET', '/v1/deliveries/d-1', 200],
@@ -30,12 +34,26 @@ const REQUESTS: Record<string, [method: string, path: string, status: number, bo
   acknowledge: ['POST', '/v1/deliveries/d-1/snapshots/orders/ack', 204],
   reject: ['POST', '/v1/deliveries/d-1/snapshots/other/reject', 204, { reason: 'no' }],
   sendMessage: ['POST', '/v1/messages', 202, { msg: 'SendMeDataFromSnapshotFiles' }],
+  showWatermarks: ['GET', '/v1/watermarks', 200],
+  putWatermark: ['PUT', '/v1/watermarks/published', 204, { seq: 42, position: 'p' }],
+  showPeerWatermarks: ['GET', '/v1/peers/dc2/watermarks', 200],
   setHealth: ['PUT', '/v1/health', 204, { status: 'passing' }],
   events: ['GET', '/v1/events', 200],
+  history: ['GET', '/v1/history', 200],
+  primary: ['GET', '/primary', 200],
+  standby: ['GET', '/standby?workload=dc2', 200],
+  listOwnership: ['GET', '/v1/ownership', 200],
+  showOwnership: ['GET', '/v1/ownership/dc2', 200],
+  moveOwnership: ['POST', '/v1/ownership/dc1', 202, { to: 'dc2' }],
+  releaseOwnership: ['POST', '/v1/ownership/dc1/released', 204],
+  acknowledgeOwnership: ['POST', '/v1/ownership/dc1/ack', 204],
 };
 
 const delivery = fakeDelivery('d-1', [fakeSnapshot('orders', 'state')]);
 const named = { dataCenter: 'dc2', workload: 'dc2', origin: 'orders', version: 7 };
+const taken = { workload: 'dc2', dataCenter: 'dc2', epoch: 2 };
+const moved = { workload: 'dc1', from: 'dc1', to: 'dc2', epoch: 2 };
+const row = { workload: 'dc1', owner: 'dc1', epoch: 1, since: '2026-01-02T03:04:05.678Z', reason: 'initial' } as const;
 const BODIES: { readonly [Type in EventType]: Extract<EventBody, { type: Type }> } = {
   'peer-up': { type: 'peer-up', dataCenter: 'dc2', incarnation: 5, from: '127.0.0.1:1' },
   'peer-suspect': { type: 'peer-suspect', dataCenter: 'dc2', missed: 1, lastHeartbeatAt: null, reason: 'one-way' },
@@ -56,8 +74,27 @@ const BODIES: { readonly [Type in EventType]: Extract<EventBody, { type: Type }>
   'snapshot-damaged': { type: 'snapshot-damaged', ...named, reason: 'no' },
   delivery: { type: 'delivery', attempt: 1, delivery },
   'delivery-done': { type: 'delivery-done', delivery },
-  'takeover-cancelled': { type: 'takeover-cancelled', dataCenter: 'dc2', delivery: 'd-1', reason: 'heard again' },
-  'takeover-blocked': { type: 'takeover-blocked', dataCenter: 'dc2', reason: 'refused' },
+  'takeover-started': { type: 'takeover-started', ...taken, actor: 'automatic' },
+  'takeover-blocked': { type: 'takeover-blocked', ...taken, epoch: 0, reason: 'state-unwritable' },
+  'takeover-cancelled': { type: 'takeover-cancelled', ...taken, delivery: null, reason: 'heard again' },
+  'takeover-completed': { type: 'takeover-completed', ...taken, reason: 'takeover', seconds: 4.25 },
+  'owner-releasing': { type: 'owner-releasing', workload: 'dc1', to: 'dc2', deadline: '2026-01-02T03:04:05.678Z' },
+  'owner-changed': { type: 'owner-changed', workload: 'dc2', from: 'dc2', to: 'dc1', epoch: 2, reason: 'takeover' },
+  superseded: { type: 'superseded', workload: 'dc1', row: { ...row, owner: 'dc2', epoch: 2 }, was: row },
+  'ownership-conflict': {
+    type: 'ownership-conflict',
+    workload: 'dc1',
+    conflict: {
+      workload: 'dc1',
+      winner: { ...row, owner: 'dc2', epoch: 2 },
+      loser: row,
+      overlapMs: 12.5,
+      at: row.since,
+      acknowledged: false,
+    },
+  },
+  'move-started': { type: 'move-started', ...moved, actor: 'operator (localApiToken)' },
+  'move-rolled-back': { type: 'move-rolled-back', ...moved, reason: 'the target went down', seconds: 1.5 },
   'failover-command': {
     type: 'failover-command',
     dataCenter: 'dc2',

@@ -8,7 +8,7 @@ const TOKEN = 'the-token-of-the-application';
 const READ = 'the-token-of-the-dashboard';
 const as = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` });
 /** The path of a snapshot's bytes. */
-const BYTES = /\/snapshots\/:origin$/;
+const BYTES = /\/(snapshots|returned)\/:origin$/;
 
 /** A path of the route that leads somewhere or to nothing: the token is judged before that. */
 const example = (path: string): string =>
@@ -91,6 +91,8 @@ describe('local API: the token that may only read', () => {
     expect(await listen(READ)).to.equal(503);
     expect(await listen(TOKEN)).to.equal(200);
     expect(await listen(TOKEN)).to.equal(503);
+    // Those that only look on are no application that would take over the work.
+    await api.api.events.attachedBy(1);
     for (const response of open) response.destroy();
   });
 

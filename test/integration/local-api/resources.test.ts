@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
 import { expect } from 'chai';
 import { GatewayError } from '../../../src/errors.ts';
 import type { OwnVersionView } from '../../../src/ports/gateway-api.ts';
@@ -251,10 +253,103 @@ describe('local API: the gateway as a whole', () => {
     ]);
   });
 
-  it('answers 501 when a request for snapshots is to wait', async () => {
-    const reply = await api.checked('POST', '/v1/snapshot-requests?wait=replicated');
-    expect(problemOf(reply)).to.deep.equal({ status: 501, code: 'not-built', field: 'wait' });
+  it('asks for the snapshots of one workload', async () => {
+    await api.checked('POST', '/v1/snapshot-requests?workload=dc2');
+    expect(api.api.requestsOf('requestSnapshots')).to.deep.equal([{ workload: 'dc2', origins: null, timeoutMs: null }]);
   });
+
+  it('waits until every origin is as it is asked for, and has a row for each', async () => {
+    const rows = [
+      { workload: 'dc1', origin: 'a', state: 'replicated', version: 9 },
+      { workload: 'dc2', origin: 'b', state: 'accepted', version: 3 },
+    ] as const;
+    api.api.requestEnd = { isComplete: true, rows };
+    const reply = await api.postJson('/v1/snapshot-requests?wait=accepted', { timeout: 2.5 });
+    expect([reply.status, reply.json]).to.deep.equal([200, { requestId: 'r-1', rows }]);
+    await api.checked('POST', '/v1/snapshot-requests?wait=replicated');
+    expect(api.api.requestsOf('awaitRequest')).to.deep.equal([
+      { requestId: 'r-1', until: 'accepted', timeoutMs: 2500 },
+      { requestId: 'r-1', until: 'replicated', timeoutMs: null },
+    ]);
+  });
+
+  it('answers 504 with the same rows, in a problem, when some are missing', async () => {
+    const rows = [
+      { workload: 'dc1', origin: 'a', state: 'missing', version: null },
+      { workload: 'dc1', origin: 'b', state: 'accepted', version: 3 },
+      { workload: 'dc1', origin: 'c', state: 'replicated', version: 4 },
+    ] as const;
+    api.api.requestEnd = { isComplete: false, rows };
+    const reply = await api.checked('POST', '/v1/snapshot-requests?wait=replicated');
+    expect(reply.headers['content-type']).to.equal('application/problem+json');
+    expect([reply.status, reply.json]).to.deep.equal([
+      504,
+      {
+        type: 'urn:crossdc:problem:not-in-time',
+        title: 'It did not happen in time',
+        status: 504,
+        detail: 'Of 3 origins that were asked for, in time: 1 not posted, 1 posted, but not at every peer.',
+        requestId: 'r-1',
+        rows,
+      },
+    ]);
+  });
+
+  it('asks the application of a peer, and waits until its snapshots are held here', async () => {
+    const asked = await api.checked('POST', '/v1/peers/dc2/sync');
+    expect([asked.status, asked.json]).to.deep.equal([202, api.api.syncView]);
+    const held = await api.checked('POST', '/v1/peers/dc2/sync?wait=held&timeout=2.5');
+    const origins = [{ ...api.api.syncView.origins[0], state: 'held', version: 8 }];
+    expect([held.status, held.json]).to.deep.equal([200, { ...api.api.syncView, origins }]);
+    expect(api.api.requestsOf('sync')).to.deep.equal([
+      { peer: 'dc2', timeoutMs: null },
+      { peer: 'dc2', timeoutMs: 2500 },
+    ]);
+    expect(api.api.requestsOf('awaitSync')).to.deep.equal([{ syncId: 's-1', timeoutMs: 2500 }]);
+  });
+
+  it('answers 504 with what is not held yet, and 503 when the peer does not answer', async () => {
+    const facts = { answer: api.api.syncView };
+    api.api.refuse('awaitSync', new GatewayError('not-in-time', 'Late.', { facts }));
+    const late = await api.checked('POST', '/v1/peers/dc2/sync?wait=held');
+    expect(problemOf(late)).to.include({ status: 504, code: 'not-in-time' });
+    expect(late.json).to.deep.include(api.api.syncView);
+    api.api.refuse('sync', new GatewayError('peer-unavailable', 'It is down.'));
+    expect(problemOf(await api.checked('POST', '/v1/peers/dc2/sync'))).to.include({
+      status: 503,
+      code: 'peer-unavailable',
+    });
+  });
+
+  for (const [path, waits] of [
+    ['/v1/snapshot-requests?wait=replicated', 'awaitRequest'],
+    ['/v1/peers/dc2/sync?wait=held', 'awaitSync'],
+  ] as const) {
+    it(`does not wait on at ${path} when whoever asked has gone`, async () => {
+      api.api.replicated = new Promise(() => undefined);
+      const request = httpRequest({ port: api.port, method: 'POST', path, agent: false });
+      request.on('error', () => undefined);
+      request.end();
+      await api.api.called(waits);
+      const signal = api.api.lastSignal!;
+      const aborted = once(signal, 'abort');
+      request.destroy();
+      await aborted;
+      expect(signal.aborted).to.equal(true);
+    });
+  }
+
+  for (const [path, field] of [
+    ['/v1/snapshot-requests?wait=held', 'wait'],
+    ['/v1/snapshot-requests?workload=..', 'workload'],
+    ['/v1/peers/dc2/sync?wait=replicated', 'wait'],
+    ['/v1/peers/dc2/sync?timeout=soon', 'timeout'],
+  ] as const) {
+    it(`refuses POST ${path}`, async () => {
+      expect(problemOf(await api.checked('POST', path))).to.deep.equal({ status: 400, code: 'bad-request', field });
+      expect(api.api.calls).to.deep.equal([]);
+    });
+  }
 
   const bad: [string, string, string, string][] = [
     ['POST', '/v1/snapshot-requests', '{"timeout":0}', 'timeout'],

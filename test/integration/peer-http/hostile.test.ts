@@ -253,7 +253,7 @@ describe('the peer listener, against hostile and broken clients', () => {
   it('ignores unknown fields of a message', async () => {
     const inbox = new FakeInbox();
     const { port } = await opened.listener(inbox);
-    const body = JSON.stringify({ ...MESSAGE, watermarks: { a: { seq: 1 } }, ['__proto__x']: 1 });
+    const body = JSON.stringify({ ...MESSAGE, leases: { a: { until: 1 } }, ['__proto__x']: 1 });
     expect(parts(await exchangeRaw(port, post(body)))).to.include({ status: 200 });
     expect(inbox.messages).to.deep.equal([MESSAGE]);
   });

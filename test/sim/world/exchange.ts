@@ -1,10 +1,10 @@
-import { setMaxListeners } from 'node:events';
 import { messageOf, problemOf } from '../../../src/errors.ts';
 import type { Failed } from '../../../src/ports/peer-transport.ts';
 import { failed, type Answer } from '../../../src/adapters/peer-http/outcomes.ts';
 import type { Life } from './life.ts';
 import { hopMs } from './link.ts';
 import type { Timer } from './timeline.ts';
+import { listenWithoutBound } from './virtual-clock.ts';
 import { machineOf, type Listener, type VirtualNetwork } from './virtual-network.ts';
 
 export interface ExchangeOptions {
@@ -24,7 +24,9 @@ export interface ExchangeOptions {
  */
 export class Exchange {
   readonly #options: ExchangeOptions;
-  readonly #controller = new AbortController();
+  /** Made when somebody asks for it: of the thousands in a run only the few that carry a snapshot need one. */
+  #controller: AbortController | undefined;
+  #isCut = false;
   #resolve: (result: Answer | Failed) => void = () => undefined;
   #reject: (reason: unknown) => void = () => undefined;
   #timer: Timer | undefined;
@@ -46,6 +48,10 @@ export class Exchange {
 
   /** Aborted when the connection ends, as the server sees it. */
   get connection(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isCut) this.#controller.abort(new Error('aborted'));
+    }
     return this.#controller.signal;
   }
 
@@ -64,7 +70,7 @@ export class Exchange {
         onAbort();
         return;
       }
-      setMaxListeners(0, signal);
+      listenWithoutBound(signal);
       signal.addEventListener('abort', onAbort, { once: true });
       this.#watches.push(() => signal.removeEventListener('abort', onAbort));
       // Nothing of a process that was killed goes on, not even by an error.
@@ -166,7 +172,11 @@ export class Exchange {
   #disconnect(): void {
     const { network } = this.#options;
     const delay = this.hop('there');
-    if (delay !== null) network.timeline.after(delay, null, () => this.#controller.abort(new Error('aborted')));
+    if (delay === null) return;
+    network.timeline.after(delay, null, () => {
+      this.#isCut = true;
+      this.#controller?.abort(new Error('aborted'));
+    });
   }
 
   #problemAnswer(error: unknown): Answer {
@@ -176,6 +186,8 @@ export class Exchange {
   }
 }
 
+const encoder = new TextEncoder();
+
 export function jsonAnswer(status: number, value: unknown): Answer {
-  return { status, body: new TextEncoder().encode(JSON.stringify(value)) };
+  return { status, body: encoder.encode(JSON.stringify(value)) };
 }

@@ -1,15 +1,29 @@
 import type { Life } from './life.ts';
 import { TimerHeap, type HeapEntry } from './timer-heap.ts';
 
-interface Planned extends HeapEntry {
+export interface Timer {
+  cancel(): void;
+}
+
+/** A class, and no object with a function of its own: there are thousands in every run. */
+class Planned implements HeapEntry, Timer {
+  readonly at: number;
+  readonly sequence: number;
   /** Whose it is: it fires late when its owner is stopped, and never when its owner has ended. null: the world's own. */
   readonly owner: Life | null;
   readonly fire: () => void;
-  isCancelled: boolean;
-}
+  isCancelled = false;
 
-export interface Timer {
-  cancel(): void;
+  constructor(at: number, sequence: number, owner: Life | null, fire: () => void) {
+    this.at = at;
+    this.sequence = sequence;
+    this.owner = owner;
+    this.fire = fire;
+  }
+
+  cancel(): void {
+    this.isCancelled = true;
+  }
 }
 
 /** So many steps at one moment mean that somebody goes round in a circle without letting time pass. */
@@ -37,15 +51,10 @@ export class Timeline {
 
   /** What is planned for a time that has passed happens now, after all that was planned for now before. */
   at(time: number, owner: Life | null, fire: () => void): Timer {
-    const planned: Planned = {
-      at: Math.max(time, this.#now),
-      sequence: (this.#sequence += 1),
-      owner,
-      fire,
-      isCancelled: false,
-    };
+    this.#sequence += 1;
+    const planned = new Planned(Math.max(time, this.#now), this.#sequence, owner, fire);
     this.#heap.push(planned);
-    return { cancel: () => void (planned.isCancelled = true) };
+    return planned;
   }
 
   after(ms: number, owner: Life | null, fire: () => void): Timer {
@@ -75,6 +84,10 @@ export class Timeline {
   /** Until every promise that can be resolved without time passing is, however long the chain. */
   async settle(): Promise<void> {
     // A turn of the event loop comes after all microtasks and all ticks; nothing in this world does real I/O.
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise(nextTurn);
   }
+}
+
+function nextTurn(resolve: (value: unknown) => void): void {
+  setImmediate(resolve);
 }

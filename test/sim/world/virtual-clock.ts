@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Life } from './life.ts';
-import type { Timeline } from './timeline.ts';
+import type { Timeline, Timer } from './timeline.ts';
 
 /** The wall time at which every simulation begins. */
 export const WALL_START_MS = Date.UTC(2026, 0, 1);
@@ -12,6 +12,38 @@ export class WallSkew {
 
   jump(ms: number): void {
     this.ms += ms;
+  }
+}
+
+/** Signals that were told already that any number may listen to them. */
+const unbounded = new WeakSet<AbortSignal>();
+
+/** Many listen to one signal; that is no leak, and Node.js would warn of one. */
+export function listenWithoutBound(signal: AbortSignal): void {
+  if (unbounded.has(signal)) return;
+  setMaxListeners(0, signal);
+  unbounded.add(signal);
+}
+
+const ONCE = { once: true };
+
+/** One who sleeps until time has passed or the signal is aborted: most of what a simulation does. */
+class Sleeper {
+  timer: Timer | undefined;
+  readonly #signal: AbortSignal;
+  readonly #resolve: () => void;
+
+  constructor(signal: AbortSignal, resolve: () => void) {
+    this.#signal = signal;
+    this.#resolve = resolve;
+    signal.addEventListener('abort', this, ONCE);
+  }
+
+  /** Either of the two has happened. */
+  handleEvent(): void {
+    this.timer?.cancel();
+    this.#signal.removeEventListener('abort', this);
+    this.#resolve();
   }
 }
 
@@ -39,16 +71,11 @@ export class VirtualClock implements Clock {
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();
-    // Many sleep on one signal; that is no leak.
-    setMaxListeners(0, signal);
+    listenWithoutBound(signal);
     return new Promise((resolve) => {
-      const timer = ms === Infinity ? undefined : this.#timeline.after(Math.max(0, ms), this.#life, done);
-      signal.addEventListener('abort', done, { once: true });
-      function done(): void {
-        timer?.cancel();
-        signal.removeEventListener('abort', done);
-        resolve();
-      }
+      const sleeper = new Sleeper(signal, resolve);
+      if (ms !== Infinity)
+        sleeper.timer = this.#timeline.after(Math.max(0, ms), this.#life, () => sleeper.handleEvent());
     });
   }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Disk } from '../../../src/adapters/file/disk.ts';
 import { FileEventLog } from '../../../src/adapters/file/event-log.ts';
+import { FileHistoryLog } from '../../../src/adapters/file/history-log.ts';
 import { FileRecords } from '../../../src/adapters/file/records.ts';
 import { FileSnapshotStore } from '../../../src/adapters/file/snapshot-store.ts';
 import { inventoryText } from '../../../src/core/inventory.ts';
@@ -132,12 +133,14 @@ export class WholeGateway {
   readonly defects: string[];
   readonly #life: Life;
   readonly #records: FileRecords;
+  readonly #history: FileHistoryLog;
 
   private constructor(parts: {
     gateway: Gateway;
     stores: WholeGateway['stores'];
     eventLog: FileEventLog;
     records: FileRecords;
+    history: FileHistoryLog;
     timeline: DiskTimeline;
     life: Life;
     defects: string[];
@@ -146,6 +149,7 @@ export class WholeGateway {
     this.stores = parts.stores;
     this.eventLog = parts.eventLog;
     this.#records = parts.records;
+    this.#history = parts.history;
     this.timeline = parts.timeline;
     this.#life = parts.life;
     this.defects = parts.defects;
@@ -172,6 +176,7 @@ export class WholeGateway {
     const stores = { outgoing: await open('outgoing'), held: await open('held'), returned: await open('returned') };
     const records = await FileRecords.open({ root: join(root, 'records'), log, disk });
     const eventLog = await FileEventLog.open({ root, log, disk });
+    const history = await FileHistoryLog.open({ root, log, disk });
     const gateway = await assembleGateway(
       {
         clock,
@@ -180,6 +185,7 @@ export class WholeGateway {
         telemetry: watchingTelemetry(watch, new Map()),
         records,
         eventLog,
+        history,
         stores,
         transport: peer.transport,
         commandRunner: { run: () => Promise.resolve({ outcome: 'succeeded', exitStatus: 0, detail: '' }) },
@@ -195,7 +201,7 @@ export class WholeGateway {
       }),
     );
     gateway.start(clock.now());
-    const whole = new WholeGateway({ gateway, stores, eventLog, records, timeline, life, defects });
+    const whole = new WholeGateway({ gateway, stores, eventLog, records, history, timeline, life, defects });
     await timeline.settle();
     return whole;
   }
@@ -239,6 +245,7 @@ export class WholeGateway {
     this.#life.end();
     await this.#records.close();
     await this.eventLog.close();
+    await this.#history.close();
     for (const store of Object.values(this.stores)) await store.close();
   }
 }

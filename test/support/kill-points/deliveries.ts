@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import type { Delivery, DeliveryReason } from '../../../src/core/delivery.ts';
+import type { HistoryEntry, OwnershipView } from '../../../src/ports/ownership-api.ts';
 import type { GatewayProcess } from '../gateway-process.ts';
 import { untilShown } from '../seen.ts';
 import { freshBytes, sha256, TestApp } from '../test-app.ts';
 import type { Story } from './enumerate.ts';
 import type { FakePeer } from './fake-peer.ts';
 import { assertClean, digestAt, untilDone, untilEvent } from './look.ts';
-import { recordOfPeer } from './peer-record.ts';
+import { phaseOfTakeover, recordOfPeer } from './peer-record.ts';
 
 export interface HandedOver {
   readonly origins: readonly string[];
@@ -55,7 +56,11 @@ async function absorb(gateway: GatewayProcess, told: HandedOver): Promise<void> 
  * After a restart: every snapshot is handed over at least once, with its own bytes; what was acknowledged stays so; each
  * repeat is marked as one; the end is said.
  */
-async function assertHandedOver(gateway: GatewayProcess, told: HandedOver, reason: DeliveryReason): Promise<void> {
+async function assertHandedOver(
+  gateway: GatewayProcess,
+  told: HandedOver,
+  reason: DeliveryReason,
+): Promise<readonly Delivery[]> {
   const mine = async (): Promise<Delivery[]> =>
     (await gateway.deliveries()).filter((delivery) => delivery.reason === reason && isOf(told, delivery));
   const all = await untilShown('a delivery of every snapshot', async () => {
@@ -80,9 +85,41 @@ async function assertHandedOver(gateway: GatewayProcess, told: HandedOver, reaso
     expect(seen.length, 'it was announced').to.be.above(0);
     expect(new Set(attempts).size, `each repeat is marked: ${attempts.join()}`).to.equal(attempts.length);
   }
+  return all;
 }
 
-/** The peer dies: the verdict, the delivery, two acknowledgements, the marks, the end. */
+async function ownershipOf(gateway: GatewayProcess, workload: string): Promise<OwnershipView> {
+  return (await gateway.api(`/v1/ownership/${workload}`)).json() as OwnershipView;
+}
+
+/** What was handed over is owned under the epoch that it was handed over with; that was said, and is served. */
+async function assertTakenOver(gateway: GatewayProcess, workload: string, epoch: number, from: number): Promise<void> {
+  const isThis = (event: { readonly workload: string; readonly epoch: number }): boolean =>
+    event.workload === workload && event.epoch === epoch;
+  await untilEvent(gateway, 'owner-changed', isThis, from);
+  await untilEvent(gateway, 'takeover-completed', isThis, from);
+  const row = await untilShown('the workload is served', async () => {
+    const view = await ownershipOf(gateway, workload);
+    return view.primary ? view : undefined;
+  });
+  expect(row).to.include({ owner: gateway.name, epoch, reason: 'takeover', blockedBy: null, conflict: null });
+  const started = gateway.events.of('takeover-started', from);
+  // A crash between the record and the event, or after both, says it again.
+  expect(started.length, 'it was said that it began').to.be.within(1, 2);
+  const decided = ((await gateway.api('/v1/history?limit=1000')).json() as HistoryEntry[]).filter(
+    ({ kind, inputs, outcome }) => kind === 'takeover' && inputs.epoch === epoch && outcome === 'completed',
+  );
+  expect(decided.length, 'the decision is in the history').to.be.within(1, 2);
+  expect(gateway.events.types(from, 'takeover-blocked', 'takeover-cancelled')).to.deep.equal([]);
+}
+
+/** Nothing is left to do, now or after the next start. */
+function isTakeoverRecorded(gateway: GatewayProcess, peer: string): Promise<true | undefined> {
+  const isOver = recordOfPeer(gateway, peer)?.commandDue === false && phaseOfTakeover(gateway, peer) === 'completed';
+  return Promise.resolve(isOver ? true : undefined);
+}
+
+/** The peer dies: the verdict, the epoch, the delivery, two acknowledgements, the marks, the change of owner, the end. */
 export function takeoverStory(
   victim: GatewayProcess,
   peer: FakePeer,
@@ -95,8 +132,13 @@ export function takeoverStory(
     ...options,
     async prepare(origin) {
       await peer.die();
+      const epoch = (await ownershipOf(victim, peer.name)).epoch + 1;
+      const from = victim.events.mark;
+      // It comes back, and its work with it.
+      peer.own(epoch);
       await peer.live();
       await untilDone(victim, 'the peer is up', isUp);
+      await untilEvent(victim, 'owner-changed', (event) => event.to === peer.name && event.epoch === epoch, from);
       // What its return calls off, and what is remembered of it, is done when the record says so.
       await untilDone(victim, 'the record of its return', async () =>
         recordOfPeer(victim, peer.name)?.state === 'up' ? true : undefined,
@@ -110,23 +152,21 @@ export function takeoverStory(
     async act(told) {
       await peer.die();
       await absorb(victim, told);
-      await untilDone(victim, 'nothing is due any more', async () =>
-        recordOfPeer(victim, peer.name)?.takeoverDue === false ? true : undefined,
-      );
+      await untilEvent(victim, 'takeover-completed', ({ workload }) => workload === peer.name, told.from);
+      await untilDone(victim, 'the record of the takeover', () => isTakeoverRecorded(victim, peer.name));
     },
 
     async verify(told) {
       await peer.die();
-      await assertHandedOver(victim, told, 'takeover');
+      const [delivery] = await assertHandedOver(victim, told, 'takeover');
+      await assertTakenOver(victim, peer.name, delivery!.epoch, told.from);
       const held = (await victim.held(peer.name)).filter((row) => told.origins.includes(row.origin));
       expect(held.map(({ state }) => state)).to.deep.equal(['delivered', 'delivered']);
       for (const origin of told.origins)
         expect(await digestAt(victim, `/v1/peers/${peer.name}/snapshots/${origin}`)).to.equal(
           sha256(told.contents.get(origin)!),
         );
-      await untilShown('nothing is due any more', async () =>
-        recordOfPeer(victim, peer.name)?.takeoverDue === false ? true : undefined,
-      );
+      await untilShown('nothing is due any more', () => isTakeoverRecorded(victim, peer.name));
       expect((await victim.deliveries()).filter((delivery) => delivery.state === 'open')).to.deep.equal([]);
       await assertClean(victim);
     },

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import type { HeardRow } from '../../../src/core/ownership.ts';
 import type { PeerAnswer, PeerMessage } from '../../../src/wire/messages.ts';
 import { envelopeHeaders, type SnapshotEnvelope } from '../../../src/wire/snapshot-headers.ts';
 import { PROTOCOL } from '../../../src/units.ts';
@@ -26,6 +27,8 @@ export class FakePeer {
   readonly #intervalMs: number;
   #incarnation = Date.now();
   #count = 0;
+  /** The epoch under which it owns its workload, by its own word. */
+  #epoch = 1;
   #server: Server | null = null;
   #timer: NodeJS.Timeout | undefined;
 
@@ -55,6 +58,11 @@ export class FakePeer {
     await once(server, 'listening');
     this.#server = server;
     this.#beat();
+  }
+
+  /** It has its workload again, because an operator there forced it: every beat says so. */
+  own(epoch: number): void {
+    this.#epoch = epoch;
   }
 
   /** Dead at once: it is silent, and nobody listens where it was. */
@@ -93,6 +101,13 @@ export class FakePeer {
     return httpCall(this.#gateway.peerUrl + path, { method: 'PUT', headers: envelopeHeaders(envelope), body: bytes });
   }
 
+  get #row(): HeardRow {
+    const reason = this.#epoch === 1 ? ('initial' as const) : ('takeover' as const);
+    const row = { workload: this.name, owner: this.name, epoch: this.#epoch, since: new Date().toISOString(), reason };
+    // As young as the message: nobody went on with the work after the other had begun.
+    return { row, used: this.#epoch, ageMs: 0 };
+  }
+
   #beat(): void {
     this.#count += 1;
     const message: PeerMessage = {
@@ -105,6 +120,7 @@ export class FakePeer {
       interval: this.#intervalMs / 1000,
       application: { status: 'unknown' },
       lastHeard: null,
+      ownership: { rows: [this.#row], conflicts: [], moves: [], progress: [] },
       protocol: PROTOCOL,
     };
     const url = `${this.#gateway.peerUrl}/peer/v1/messages`;

@@ -10,6 +10,7 @@ const FOLDERS = ['root', 'data centre folder', 'workload folder', 'origin folder
 export function placeOf([top, ...rest], content) {
   if (top === '') return 'state folder';
   if (SEGMENT.test(top)) return content ? `events (${content})` : null;
+  if (top === 'history') return content ? `history (${content})` : null;
   if (top === 'records') return recordOf(rest, content);
   if (!STORES.includes(top)) return null;
   if (rest[0] === '.tmp') return rest.length === 1 ? null : `${top} ${content ?? 'empty'} temp`;
@@ -34,7 +35,9 @@ export function contentOf(bytes) {
   if (text !== '{"format":1') return 'bytes';
   const { value } = JSON.parse(bytes.toString());
   if (Array.isArray(value.snapshots)) return `deliveries (${value.state}${answersOf(value)})`;
-  if ('takeoverDue' in value) return `peers (${value.state}${value.takeoverDue ? ', due' : ''})`;
+  if ('commandDue' in value) return `peers (${value.state}${value.commandDue ? ', due' : ''})`;
+  if ('contested' in value) return `ownership (${ownerOf(value)})`;
+  if ('forced' in value) return `takeovers (${value.phase}, ${value.steps.at(-1).step})`;
   if ('learnedPeer' in value) return 'gateway';
   if ('place' in value) return rowOf(value);
   return 'other';
@@ -44,6 +47,12 @@ export function contentOf(bytes) {
 function answersOf({ snapshots, ended }) {
   const answered = snapshots.filter(({ state }) => state !== 'pending').length;
   return `, ${answered} of ${snapshots.length}${ended === true ? ', ended' : ''}`;
+}
+
+/** Whose work it is, whether a change is reserved, and that it is only noted that we still do it. */
+function ownerOf({ row, used, ranUntil }) {
+  const whose = row.owner === row.workload ? 'at home' : 'taken over';
+  return `${whose}${used > row.epoch ? ', reserved' : ''}${ranUntil === null ? '' : ', running'}`;
 }
 
 function rowOf({ place, deliveredBy, withdrawn }) {
@@ -58,12 +67,13 @@ function rowOf({ place, deliveredBy, withdrawn }) {
 /** What the first contact with a peer brings, and beats that come late on a busy machine: no part of any story. */
 const UNSETTLED = ['peer-suspect', 'peer-up', 'snapshot-request'];
 
-/** The types of the events in a batch of the log; nothing when none of them is told of. */
+/** The types of the events in a batch of the log, or the kinds of decisions; nothing when none of them is told of. */
 export function batchOf(bytes) {
   const types = bytes
     .toString()
     .split('\n')
-    .flatMap((line) => (line === '' ? [] : [JSON.parse(line).type]));
+    .flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
+    .map(({ type, kind }) => type ?? kind);
   return types.filter((type) => !UNSETTLED.includes(type)).join(', ');
 }
 

@@ -4,7 +4,7 @@
 //
 // The parent talks to it over the IPC channel:
 //   { arm: { kill: LABEL | null, ignore: [PATTERN, …] } }   answered { armed: true } once what a start does by itself is over
-//   { disarm: true }                                        answered { passed: [LABEL, …] }
+//   { disarm: true }                                        answered { passed: [LABEL, …] } once what was under way is over
 import fs from 'node:fs/promises';
 import { ServerResponse } from 'node:http';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
@@ -179,6 +179,8 @@ process.on('message', async (message) => {
     armed = { kill: message.arm.kill, ignore: message.arm.ignore.map((pattern) => new RegExp(pattern)) };
     process.send({ armed: true });
   } else if (message.disarm !== undefined) {
+    if (armed !== null) armed.kill = null;
+    while (underWay > 0) await nextTurn();
     armed = null;
     process.send({ passed });
   }

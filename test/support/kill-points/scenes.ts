@@ -10,10 +10,18 @@ import { senderStory, type SenderOptions } from './sender.ts';
 
 /** Gateways that are killed at the same time, each on its own. Raised: faster, until the cores are busy; lowered: calmer. */
 const LANES = 2;
+/** Of a story that mostly waits until a death is noticed, more go beside each other in the same time. */
+export const WAITING_LANES = 3;
 /** A story takes some ten seconds; a machine that has a lot else to do may take longer. */
 const STORY_MS = 240_000;
 const INTERVAL_MS = 100;
-const KEYS: Keys = { ...FAST, heartbeatExchangeInterval: INTERVAL_MS / 1000, dataSnapshotHistory: 0 };
+const KEYS: Keys = {
+  ...FAST,
+  heartbeatExchangeInterval: INTERVAL_MS / 1000,
+  dataSnapshotHistory: 0,
+  // One death follows the other, each with a takeover.
+  takeoverBlockPeriod: 0,
+};
 /** Nobody is declared dead for the time of a restart. */
 export const PATIENT: Keys = { ...KEYS, consecutiveHeartbeatMissesAllowed: 1000 };
 export const MORTAL: Keys = { ...KEYS, consecutiveHeartbeatMissesAllowed: 6 };
@@ -52,6 +60,22 @@ export function ledgerOf(what: string): string[] {
   );
 }
 
+/** A takeover from its beginning to its last word, beside the delivery. */
+export const TAKEN_OVER = [
+  ...ledgerOf('takeovers (due, started)'),
+  ...ledgerOf('ownership (at home, reserved)'),
+  ...ledgerOf('takeovers (delivering, checked)'),
+  ...ledgerOf('takeovers (delivering, delivered)'),
+  ...ledgerOf('takeovers (changing, acknowledged)'),
+  ...ledgerOf('ownership (taken over)'),
+  ...ledgerOf('takeovers (changing, owner-changed)'),
+  ...ledgerOf('takeovers (completed, completed)'),
+  ...['takeover-started', 'owner-changed', 'takeover-completed'].flatMap((type) =>
+    around(`write events (${type})`, `sync events (${type})`),
+  ),
+  ...around('write history (takeover)', 'sync history (takeover)'),
+];
+
 /** A delivery of two snapshots, from its record to the word that it is done. */
 export const DELIVERED = [
   ...ledgerOf('deliveries (open, 0 of 2)'),
@@ -64,15 +88,18 @@ export const DELIVERED = [
 ];
 
 /** The gateways of the suite that calls this, and its report. */
-export function useKillStage(title: string): { stage: Stage; killAt: (make: MakeLane) => Promise<void> } {
+export function useKillStage(title: string): {
+  stage: Stage;
+  killAt: (make: MakeLane, lanes?: number) => Promise<void>;
+} {
   const stage = useStage();
   const all = { points: 0, passed: 0, kills: 0 };
   beforeEach(function () {
     this.currentTest?.timeout(STORY_MS);
   });
   after(() => console.log(`      kill points: ${all.passed} of ${all.points} passed, ${all.kills} kills, ${title}`));
-  const killAt = async (make: MakeLane): Promise<void> => {
-    const lanes = await Promise.all(Array.from({ length: LANES }, make));
+  const killAt = async (make: MakeLane, count = LANES): Promise<void> => {
+    const lanes = await Promise.all(Array.from({ length: count }, make));
     const { points, passed, kills } = await killAtEveryPoint(lanes);
     all.points += points;
     all.passed += passed;
@@ -129,6 +156,7 @@ export async function takeFirstOver(gateway: GatewayProcess, peer: FakePeer): Pr
   await holdFirst(gateway, peer);
   await peer.die();
   await absorbFirst(gateway);
+  await gateway.events.until('takeover-completed');
 }
 
 export async function takeFirstBack(gateway: GatewayProcess, peer: FakePeer): Promise<void> {

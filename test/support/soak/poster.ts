@@ -34,12 +34,24 @@ export class Poster {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const post = this.#posts.next().value;
-      this.ledger.willPost(post.sha256);
-      const entry = await this.#post(post);
-      this.ledger.note(entry);
-      this.counts.note(entry);
-      await pause(entry.outcome === 'absent' ? AWAY_MS : post.pauseMs, signal);
+      const { outcome } = await this.#next(post);
+      await pause(outcome === 'absent' ? AWAY_MS : post.pauseMs, signal);
     }
+  }
+
+  /** When all is well again: one more is accepted. */
+  async goOn(): Promise<void> {
+    const { outcome } = await this.#next(this.#posts.next().value);
+    if (outcome === 'accepted') return;
+    this.#complain(`${this.gateway.name}: ${this.ledger.origin}: with nothing broken any more a post was ${outcome}`);
+  }
+
+  async #next(post: Post): Promise<Entry> {
+    this.ledger.willPost(post.sha256);
+    const entry = await this.#post(post);
+    this.ledger.note(entry);
+    this.counts.note(entry);
+    return entry;
   }
 
   async #post(post: Post): Promise<Entry> {

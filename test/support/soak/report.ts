@@ -21,6 +21,10 @@ export interface Report {
   /** What the gateways did meanwhile, over all of them. */
   readonly replicated: number;
   readonly deaths: number;
+  /** Takeovers, and what came home after them. */
+  readonly ownerChanges: number;
+  /** Two worked at one time, as one line says, and somebody was told: the acknowledgements at both sides. */
+  readonly conflicts: number;
   readonly absorbed: number;
   readonly storeErrors: number;
   readonly polls: number;
@@ -55,6 +59,7 @@ export function reportText(report: Report): string {
     ['starts', countsText(report.starts)],
     ['replicated', `${report.replicated} snapshots`],
     ['deaths', `${report.deaths} declared, ${report.absorbed} snapshots delivered and absorbed`],
+    ['owners', `${report.ownerChanges} changes, ${report.conflicts} conflicts acknowledged`],
     ['store errors', String(report.storeErrors)],
     ['watched', `${report.polls} polls, ${report.reads} snapshots read`],
     ['compared', `${report.comparedOrigins} origins, ${inMib(report.comparedBytes)}, byte for byte`],

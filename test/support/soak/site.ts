@@ -11,13 +11,21 @@ import type { Complaint } from './ledger.ts';
 /** Where dc2 keeps what it holds; dc1's are files. */
 export type StoreKind = 'file' | 'postgresql';
 
-/** Long enough for a short outage to be none, short enough for a long one to be a death. */
+/**
+ * Long enough for a short outage to be none, short enough for a long one to be a death. What was taken over goes home
+ * again as soon as it can, and its application posts again.
+ */
 const KEYS = {
   heartbeatExchangeInterval: 0.25,
   consecutiveHeartbeatMissesAllowed: 12,
   httpConnectionTimeout: 2,
   httpReadTimeout: 5,
   numberOfHttpSenderReceiverPairs: 3,
+  takeoverBlockPeriod: 0,
+  failback: 'automatic',
+  failbackDelay: 0.5,
+  snapshotRequestTimeout: 3,
+  releaseTimeout: 0.2,
 };
 
 /** A gateway that is killed on purpose, and whose every other end is a defect. */

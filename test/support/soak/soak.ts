@@ -7,6 +7,7 @@ import { Stage } from '../stage.ts';
 import { Faults } from './faults.ts';
 import { CALM_FILES, calmFootprintOf, checkFootprint } from './footprint.ts';
 import { faultText, planOf, type Part } from './plan.ts';
+import { Owners } from './owners.ts';
 import { pause, PostCounts, Poster } from './poster.ts';
 import type { Footprint, Report } from './report.ts';
 import { Seeded } from './seeded.ts';
@@ -72,7 +73,8 @@ class Run {
 
     const site = await Site.open(stage, { folder: this.#folder, store, complain: this.#complain });
     const posters = this.#posters(site, random);
-    const watchers = this.#watchers(site, posters);
+    const owners = new Owners(this.#complain);
+    const watchers = this.#watchers(site, posters, owners);
     const faults = new Faults(site, this.#complain, (line) => tell(`${this.#clock()} begins: ${line.trim()}`));
     const [posting, watching] = [new AbortController(), new AbortController()];
     setMaxListeners(0, posting.signal);
@@ -84,18 +86,21 @@ class Run {
     tell(`${this.#clock()} nothing is broken any more`);
 
     await this.#attempt('settling', async () => {
-      await this.#settle(site);
+      await this.#settle(site, owners);
       watching.abort();
       await watched;
       await this.#compare(site, posters);
-      await this.#weigh(site);
+      // What was taken over meanwhile is at home again, and goes on there.
+      await Promise.all(posters.map((poster) => poster.goOn()));
+      await this.#weigh(site, owners);
+      await this.#compare(site, posters);
     });
     watching.abort();
     await watched;
     for (const gateway of site.gateways) checkStory(gateway, this.#complain);
     for (const gateway of site.gateways) gateway.release();
     if (this.problems.length > 0) site.writeLogs();
-    return this.#report(site, { faults, watchers });
+    return this.#report(site, { faults, watchers, owners });
   }
 
   readonly #complain = (problem: string): void => {
@@ -119,20 +124,21 @@ class Run {
     ];
   }
 
-  #watchers(site: Site, posters: readonly Poster[]): Watcher[] {
+  #watchers(site: Site, posters: readonly Poster[], owners: Owners): Watcher[] {
     const ledgers = new Map(posters.map(({ gateway, ledger }) => [`${gateway.name}/${ledger.origin}`, ledger]));
     return site.gateways.map(
       (gateway) =>
         new Watcher(gateway, {
           peer: site.peerOf(gateway).name,
-          wasPosted: (dataCenter, origin, digest) => ledgers.get(`${dataCenter}/${origin}`)?.wasPosted(digest) === true,
+          wasPosted: (workload, origin, digest) => ledgers.get(`${workload}/${origin}`)?.wasPosted(digest) === true,
+          owners,
           complain: this.#complain,
         }),
     );
   }
 
-  /** Both are ready, see each other, and owe each other nothing. */
-  async #settle(site: Site): Promise<void> {
+  /** Both are ready, see each other, owe each other nothing, and do their own work. */
+  async #settle(site: Site, owners: Owners): Promise<void> {
     const from = performance.now();
     for (const gateway of site.gateways) {
       const peer = site.peerOf(gateway).name;
@@ -140,8 +146,10 @@ class Run {
       const probe = async (): Promise<true | undefined> => {
         const { status, checks } = await gateway.process.readiness();
         const view = await gateway.process.peer(peer);
-        shown = JSON.stringify({ status, checks, view });
-        return status === 200 && view.state === 'up' && view.replication.pending === 0 ? true : undefined;
+        const unsettled = await owners.unsettled(gateway.process);
+        shown = JSON.stringify({ status, checks, view, unsettled });
+        const isInStep = status === 200 && view.state === 'up' && view.replication.pending === 0;
+        return isInStep && unsettled === null ? true : undefined;
       };
       await untilShown(`${gateway.name} is ready and in step with ${peer}`, probe, SETTLE_MS).catch(
         (error: unknown) => {
@@ -153,6 +161,8 @@ class Run {
   }
 
   async #compare(site: Site, posters: readonly Poster[]): Promise<void> {
+    this.#comparedOrigins = 0;
+    this.#comparedBytes = 0;
     for (const poster of posters) {
       const peer = poster.gateway.name === 'dc1' ? site.dc2 : site.dc1;
       this.#comparedBytes += await checkOrigin(poster, peer.process, this.#complain);
@@ -161,14 +171,14 @@ class Run {
   }
 
   /** What each takes of its machine after all that, and what one takes that has only just started on the same state. */
-  async #weigh(site: Site): Promise<void> {
+  async #weigh(site: Site, owners: Owners): Promise<void> {
     const ends = new Map<string, Footprint>();
     for (const { name, process } of site.gateways) ends.set(name, await calmFootprintOf(process, CALM_FILES));
     for (const gateway of site.gateways) {
       await gateway.stop();
       await gateway.start();
     }
-    await this.#settle(site);
+    await this.#settle(site, owners);
     for (const { name, process } of site.gateways) {
       const fresh = await calmFootprintOf(process, CALM_FILES);
       const footprint = { end: ends.get(name) ?? fresh, fresh };
@@ -181,11 +191,14 @@ class Run {
     await work().catch((error: unknown) => this.#complain(`${what}: ${String(error)}`));
   }
 
-  #report(site: Site, { faults, watchers }: { faults: Faults; watchers: readonly Watcher[] }): Report {
+  #report(
+    site: Site,
+    { faults, watchers, owners }: { faults: Faults; watchers: readonly Watcher[]; owners: Owners },
+  ): Report {
     const { minutes, seed, store } = this.#options;
     const counts = this.#counts;
     const sum = (of: (watcher: Watcher) => number): number => watchers.reduce((total, each) => total + of(each), 0);
-    const events = (type: 'snapshot-replicated' | 'peer-down' | 'store-error'): number =>
+    const events = (type: 'snapshot-replicated' | 'peer-down' | 'takeover-completed' | 'store-error'): number =>
       site.gateways.reduce((total, { process }) => total + process.events.of(type).length, 0);
     return {
       verdict: this.#problemCount === 0 ? 'ok' : 'failed',
@@ -207,6 +220,8 @@ class Run {
       ),
       replicated: events('snapshot-replicated'),
       deaths: events('peer-down'),
+      ownerChanges: events('takeover-completed'),
+      conflicts: owners.conflicts,
       absorbed: sum((watcher) => watcher.absorbed),
       storeErrors: events('store-error'),
       polls: sum((watcher) => watcher.polls),

@@ -3,13 +3,14 @@ import type { Delivery } from '../../../src/core/delivery.ts';
 import type { GatewayProcess } from '../gateway-process.ts';
 import { sha256, TestApp } from '../test-app.ts';
 import type { Complaint } from './ledger.ts';
+import type { Owners } from './owners.ts';
 import { pause } from './poster.ts';
 import type { Gateway } from './site.ts';
 
 const POLL_MS = 250;
 
-/** Whether anybody may read these bytes of an origin of that data centre. */
-export type WasPosted = (dataCenter: string, origin: string, digest: string) => boolean;
+/** Whether anybody may read these bytes of an origin of that workload. */
+export type WasPosted = (workload: string, origin: string, digest: string) => boolean;
 
 /**
  * Looks at one gateway all the time: versions may not go back, and whatever can be read must have been posted, whole.
@@ -22,15 +23,17 @@ export class Watcher {
   readonly #process: GatewayProcess;
   readonly #peer: string;
   readonly #wasPosted: WasPosted;
+  readonly #owners: Owners;
   readonly #complain: Complaint;
   readonly #newest = new Map<string, number>();
   readonly #announced = new Set<string>();
   #nextEvent = 0;
 
-  constructor(gateway: Gateway, of: { peer: string; wasPosted: WasPosted; complain: Complaint }) {
+  constructor(gateway: Gateway, of: { peer: string; wasPosted: WasPosted; owners: Owners; complain: Complaint }) {
     this.#process = gateway.process;
     this.#peer = of.peer;
     this.#wasPosted = of.wasPosted;
+    this.#owners = of.owners;
     this.#complain = of.complain;
   }
 
@@ -38,6 +41,7 @@ export class Watcher {
     while (!signal.aborted) {
       // A gateway that is away, or whose store is, answers nothing that could be judged; its bytes are judged at the end.
       await this.#look().catch(() => undefined);
+      await this.#owners.look(this.#process).catch(() => undefined);
       await this.#absorb().catch(() => undefined);
       await pause(POLL_MS, signal);
     }
@@ -102,7 +106,7 @@ export class Watcher {
     for (const row of delivery.snapshots) {
       if (row.state !== 'pending') continue;
       const bytes = await app.fetch(row);
-      if (!this.#wasPosted(delivery.dataCenter, row.origin, sha256(bytes))) {
+      if (!this.#wasPosted(delivery.workload, row.origin, sha256(bytes))) {
         this.#complain(`${this.#process.name}: ${row.origin} was delivered with bytes that nobody posted`);
       }
       await app.acknowledge(delivery, row);

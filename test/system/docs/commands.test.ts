@@ -18,7 +18,7 @@ describeWithTool('curl', 'the commands of the documents', () => {
     const steps = stepsOf(text).filter(({ commands }) => !NOT_RUN.has(commands));
     if (steps.length === 0) continue;
     it(`${path}: all ${steps.length} steps run and print what is shown`, async function () {
-      this.timeout(60_000);
+      this.timeout(120_000);
       const database = needsDatabase(text) ? await (await databaseServer()).createDatabase() : null;
       await runInOrder(steps, database === null ? {} : { DATABASE_URL: database.url });
       await database?.drop();

@@ -6,10 +6,10 @@ import { PROJECT } from '../../support/project.ts';
 /** Rooms in which names of others are at hand and paths are made. */
 const ROOMS = ['src/adapters', 'src/services', 'src/daemon'];
 const FOREIGN = String.raw`\b(?:origin|workload|dataCenter|delivery|label)\w*`;
-/** A foreign name as a part of a path: as an argument of `join` or `resolve`, or between slashes of a template. */
+/** A foreign name as a part of a path, or of a record's name, for which there is `recordSegment`: as an argument of `join` or `resolve`, or between slashes of a template. */
 const PUT_TOGETHER = new RegExp(
   String.raw`\b(?:join|resolve)\((?:[^()]|\([^()]*\))*?(?<!pathSegment\()(?<!encodeURIComponent\()${FOREIGN}` +
-    String.raw`|(?:/|\.\/)\$\{(?!pathSegment|encodeURIComponent)[^}]*${FOREIGN}[^}]*\}`,
+    String.raw`|(?:/|\.\/)\$\{(?!pathSegment|recordSegment|encodeURIComponent)[^}]*${FOREIGN}[^}]*\}`,
 );
 
 /** Walks over the names that it finds on the disk, all of which were made before. */

@@ -46,6 +46,44 @@ describe('an event for people', () => {
     ).to.contain('12 returned by dc2');
   });
 
+  it('sums up rows and conflicts of ownership', () => {
+    const was = { workload: 'dc1', owner: 'dc1', epoch: 1, since: AT, reason: 'initial' } as const;
+    const row = { ...was, owner: 'dc2', epoch: 2, reason: 'takeover' } as const;
+    expect(renderEvent({ id: 9, at: AT, type: 'superseded', workload: 'dc1', row, was })).to.match(
+      /workload=dc1 row="dc2, epoch 2, takeover" was="dc1, epoch 1, initial"$/,
+    );
+    const conflict = { workload: 'dc1', winner: row, loser: was, overlapMs: 1234, at: AT, acknowledged: false };
+    expect(renderEvent({ id: 9, at: AT, type: 'ownership-conflict', workload: 'dc1', conflict })).to.match(
+      /workload=dc1 conflict: dc2 \(epoch 2\) and dc1 \(epoch 1\) both owned it, for 1\.2 s$/,
+    );
+  });
+
+  it('tells each step of a takeover or a move by its facts', () => {
+    const facts = { workload: 'dc2', dataCenter: 'dc2', epoch: 8 };
+    const lines = (
+      [
+        { type: 'takeover-started', ...facts, epoch: 0, actor: 'operator (no token)' },
+        { type: 'takeover-blocked', ...facts, reason: 'nothing-held' },
+        { type: 'takeover-cancelled', ...facts, delivery: null, reason: 'heard again' },
+        { type: 'takeover-completed', ...facts, reason: 'takeover', seconds: 4.256 },
+        { type: 'owner-releasing', workload: 'dc2', to: 'dc1', deadline: AT },
+        { type: 'owner-changed', workload: 'dc2', from: 'dc2', to: 'dc1', epoch: 8, reason: 'takeover' },
+        { type: 'move-started', workload: 'dc2', from: 'dc1', to: 'dc2', epoch: 9, actor: 'automatic' },
+        { type: 'move-rolled-back', workload: 'dc2', from: 'dc1', to: 'dc2', epoch: 9, reason: 'down', seconds: 1 },
+      ] as const
+    ).map((body) => renderEvent({ id: 9, at: AT, ...body }).slice(AT.length + 2));
+    expect(lines).to.deep.equal([
+      'takeover-started          workload=dc2 dataCenter=dc2 epoch=0 actor="operator (no token)"',
+      'takeover-blocked          workload=dc2 dataCenter=dc2 epoch=8 reason=nothing-held',
+      'takeover-cancelled        workload=dc2 dataCenter=dc2 epoch=8 reason="heard again"',
+      'takeover-completed        workload=dc2 dataCenter=dc2 epoch=8 reason=takeover seconds=4.3',
+      `owner-releasing           workload=dc2 to=dc1 deadline=${AT}`,
+      'owner-changed             workload=dc2 from=dc2 to=dc1 epoch=8 reason=takeover',
+      'move-started              workload=dc2 from=dc1 to=dc2 epoch=9 actor=automatic',
+      'move-rolled-back          workload=dc2 from=dc1 to=dc2 epoch=9 reason=down seconds=1.0',
+    ]);
+  });
+
   it('lists the origins of a request', () => {
     const event: GatewayEvent = { id: 9, at: AT, type: 'snapshot-overdue', requestId: '5', origins: ['a', 'b c'] };
     expect(renderEvent(event)).to.match(/requestId=5 origins=a,"b c"$/);

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Paint } from '../../../src/cli/paint.ts';
 import { renderStatus } from '../../../src/cli/status-text.ts';
 import type { StatusView } from '../../../src/ports/gateway-api.ts';
+import { fakeForeignRow } from '../../support/fake-ownership.ts';
 import { NOW, peerView, statusView } from './status-view.ts';
 
 const plain: Paint = (text) => text;
@@ -21,6 +22,10 @@ scrub             off
 outgoing          2 origins, 2.0 KiB, newest 10s ago, 1 pending
 open deliveries   0
 failover command  none
+
+workload  owner  attached  application  since  epoch  behind
+dc1       dc1    yes       passing      5m0s   1      none
+dc2       dc2    yes       passing      1h5m   1      -
 
 PEER  STATE  SINCE  LAST-HEARTBEAT  HEARS-US  PENDING  HELD                IN-SYNC  BLOCKED-BY
 dc2   up      5m0s        0.5s ago  yes             0  3 origins, 4.0 KiB  yes      -`);
@@ -42,6 +47,11 @@ dc2   up      5m0s        0.5s ago  yes             0  3 origins, 4.0 KiB  yes  
     expect(text).to.match(/^dc2 +down \(refused\) +5m0s +never +no +0 .* refused$/m);
     expect(text).to.contain('dc2 b:2: 401 \\u{1b}[2Jwrong name');
     expect(text).not.to.contain('long ago');
+  });
+
+  it('says under the table of owners what somebody should do', () => {
+    const text = render(statusView({ ownership: [fakeForeignRow({ blockedBy: 'manual' })] }));
+    expect(text).to.match(/^dc2: nothing follows, blocked by manual: .*crossdc failover dc2 --to dc1 takes it$/m);
   });
 
   it('says when two gateways run under one name', () => {

@@ -1,4 +1,5 @@
 import type { PeerView, StatusView } from '../../../src/ports/gateway-api.ts';
+import { fakeForeignRow, fakeRow } from '../../support/fake-ownership.ts';
 
 /** The moment at which the tests look. */
 export const NOW = Date.parse('2026-01-02T03:05:00.000Z');
@@ -38,6 +39,7 @@ export function statusView(more: Partial<StatusView> = {}): StatusView {
     incarnation: 1_767_000_000_000,
     peers: [peerView()],
     outgoing: { origins: 2, bytes: 2048, pending: 1, newestTakenAt: '2026-01-02T03:04:50.000Z' },
+    ownership: [fakeRow({ since: '2026-01-02T03:00:00.000Z' }), fakeForeignRow({ since: '2026-01-02T02:00:00.000Z' })],
     deliveries: { open: 0 },
     store: { kind: 'file', ok: true },
     scrub: { state: 'off', startedAt: null, completedAt: null, verified: 0, bytes: 0, damaged: 0 },

@@ -3,16 +3,6 @@ import * as v from 'valibot';
 import { environmentName } from '../../../src/config/environment.ts';
 import { KNOWN_NAMES, OPTION_KEYS, optionOf, parseKey } from '../../../src/config/options.ts';
 
-const LATER = [
-  'syncAtStartup',
-  'syncGracePeriod',
-  'syncRetryInterval',
-  'takeoverPolicy',
-  'takeoverOrder',
-  'takeoverMaxHeldAge',
-  'failback',
-];
-
 describe('the table of options', () => {
   for (const key of OPTION_KEYS) {
     const option = optionOf(key);
@@ -34,7 +24,7 @@ describe('the table of options', () => {
     });
 
     it(`takes no empty ${key} and never throws at it`, () => {
-      if (option.availableFrom === 'later' || option.isIgnored === true) return;
+      if (option.isIgnored === true) return;
       for (const text of ['', ' ', '\0', 'x'.repeat(10_000), '\ud800', '-1', 'NaN'])
         v.safeParse(option.kind.schema, text);
       if (key !== 'failoverCommand') expect(v.is(option.kind.schema, '')).to.equal(false);
@@ -42,13 +32,9 @@ describe('the table of options', () => {
   }
 
   it('says how much is more for every number', () => {
-    const numbers = OPTION_KEYS.filter((key) => optionOf(key).unit !== null && optionOf(key).availableFrom === 'now');
+    const numbers = OPTION_KEYS.filter((key) => optionOf(key).unit !== null);
     expect(numbers).to.include('heartbeatExchangeInterval').and.include('dataSnapshotMaxBytes');
     expect(numbers.filter((key) => optionOf(key).doc.raising === undefined)).to.deep.equal([]);
-  });
-
-  it('refuses exactly the keys that are not built yet', () => {
-    expect(OPTION_KEYS.filter((key) => optionOf(key).availableFrom === 'later')).to.have.members(LATER);
   });
 
   it('gives every name a variable of its own', () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { OPTION_KEYS, optionOf } from '../../../src/config/options.ts';
+import { OPTION_KEYS } from '../../../src/config/options.ts';
 import { hasControl } from '../../../src/config/parser.ts';
 import { FILE, LEAST, loadText, problemsOf } from './load-text.ts';
 
@@ -43,6 +43,35 @@ const WRONG: readonly (readonly [line: string, message: string | RegExp])[] = [
   ['appWebhookUrl=//h/', /must be an http/],
   ['stateDirectory="./state"', /must be a path without quotes around it/],
   ['orderlyShutdownSnapshots=archive', /must be keep or delete/],
+  ['syncAtStartup=1', 'syncAtStartup: must be true or false; it is "1"'],
+  ['syncGracePeriod=0', 'syncGracePeriod: must be a number of seconds from 0.05 to 86400; it is "0"'],
+  ['syncRetryInterval=86401', 'syncRetryInterval: must be a number of seconds from 0.05 to 86400; it is "86401"'],
+  ['takeoverPolicy=always', 'takeoverPolicy: must be automatic or manual; it is "always"'],
+  [
+    'takeoverPolicy=arbitrated',
+    'takeoverPolicy: must be automatic or manual: arbitrated needs a later version of this program; it is "arbitrated"',
+  ],
+  [
+    'takeoverOrder=dc1,dc 2',
+    'takeoverOrder: must be names of data centres, each 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit; it is "dc1,dc 2"',
+  ],
+  [
+    'takeoverOrder=dc1,',
+    'takeoverOrder: must be names of data centres, with one comma between two of them; it is "dc1,"',
+  ],
+  ['takeoverOrder=dc2,dc1,dc2', 'takeoverOrder: names dc2 twice; each data centre has one place; it is "dc2,dc1,dc2"'],
+  [
+    `takeoverOrder=${Array.from({ length: 65 }, (_, index) => `d${index}`).join()}`,
+    /must name at most 64 data centres/,
+  ],
+  [
+    'takeoverMaxHeldAge=0',
+    'takeoverMaxHeldAge: must be a number of seconds, at least 0.05 (888888888 or more: off); it is "0"',
+  ],
+  ['takeoverBlockPeriod=604801', 'takeoverBlockPeriod: must be a number of seconds from 0 to 604800; it is "604801"'],
+  ['failback=never', 'failback: must be manual or automatic; it is "never"'],
+  ['failbackDelay=-1', 'failbackDelay: must be a number of seconds from 0 to 604800; it is "-1"'],
+  ['releaseTimeout=0', 'releaseTimeout: must be a number of seconds from 0.01 to 86400; it is "0"'],
   ['peerAuth=mutual', /must be none, key or tls/],
   ['peerAuth=tls', 'peerAuth: tls needs peerTlsCertFile, peerTlsKeyFile, peerTlsCaFile; crossdc keys ca makes them'],
   [
@@ -90,20 +119,8 @@ describe('the problems of a configuration', () => {
     });
   }
 
-  for (const key of OPTION_KEYS.filter((name) => optionOf(name).availableFrom === 'later')) {
-    it(`name ${key} as not built yet, from every source`, () => {
-      const value = optionOf(key).default ?? 'x';
-      for (const extra of [{}, { set: [`${key}=${value}`] }]) {
-        const text = 'set' in extra ? LEAST : `${LEAST}${key}=${value}\n`;
-        const [problem, ...others] = problemsOf(text, extra);
-        expect(problem).to.contain(`: ${key}: `).and.to.contain('not built yet in this version');
-        expect(others).to.deep.equal([]);
-      }
-    });
-  }
-
   it('are all reported at once, in the order of the sources and lines', () => {
-    const text = 'logLevel=loud\nwhat\ncrossDCHttpPort=x\nlogFromat=json\nlogLevel=info\ntakeoverPolicy=manual\n';
+    const text = 'logLevel=loud\nwhat\ncrossDCHttpPort=x\nlogFromat=json\nlogLevel=info\ntakeoverPolicy=arbitrated\n';
     const problems = problemsOf(text, { set: ['logFormat=xml'], environment: { CROSSDC_LOCAL_API_PORT: 'y' } });
     expect(problems.map((line) => line.split(': ').slice(0, 2).join(' '))).to.deep.equal([
       '--set logFormat',

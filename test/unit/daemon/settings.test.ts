@@ -33,6 +33,16 @@ const LINES = [
   'snapshotScrubInterval=16',
   'snapshotArchiveMaxAge=17',
   'snapshotArchiveMaxBytes=18',
+  'syncAtStartup=true',
+  'syncGracePeriod=19',
+  'syncRetryInterval=20',
+  'takeoverPolicy=manual',
+  'takeoverOrder=third,here',
+  'takeoverMaxHeldAge=21',
+  'takeoverBlockPeriod=22',
+  'failback=automatic',
+  'failbackDelay=23',
+  'releaseTimeout=24',
 ];
 
 describe('the settings of the services', () => {
@@ -70,6 +80,16 @@ describe('the settings of the services', () => {
       healthIntervalMs: 14_000,
       healthTtlMs: 15_000,
       deleteHeldWhenLeft: true,
+      takeoverPolicy: 'manual',
+      takeoverOrder: ['third', 'here'],
+      takeoverMaxHeldAgeMs: 21_000,
+      takeoverBlockPeriodMs: 22_000,
+      failback: 'automatic',
+      failbackDelayMs: 23_000,
+      releaseTimeoutMs: 24_000,
+      syncAtStartup: true,
+      syncGracePeriodMs: 19_000,
+      syncRetryIntervalMs: 20_000,
     });
   });
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { sampledPeer, telemetryOver } from '../../support/telemetry-sample.ts';
 import { familiesOf } from './metrics-text.ts';
 
-/** Interface §7 without what belongs to ownership, and what this project adds. */
+/** Interface §7 and issue 5, and what this project adds. */
 const PROMISED = [
   'heartbeats_sent_total',
   'heartbeats_received_total',
@@ -29,6 +29,8 @@ const PROMISED = [
   'peer_requests_rejected_total',
   'event_loop_pause_seconds',
   'build_info',
+  'ownership_epoch',
+  'ownership_owner',
 ];
 const ADDED = [
   'snapshot_accepted_bytes_total',
@@ -46,6 +48,10 @@ const ADDED = [
   'peer_clock_skew_seconds',
   'peer_certificate_expiry_timestamp_seconds',
   'events_total',
+  'primary',
+  'takeovers_total',
+  'ownership_moves_total',
+  'ownership_conflicts_total',
 ];
 
 describe('names of the metrics', () => {

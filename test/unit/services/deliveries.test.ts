@@ -28,7 +28,7 @@ describe('an answer to a delivery', () => {
     const rejected = stage.deliveries.reject(id, { ...which('a'), reason: 'unreadable' });
     await settled();
     stage.disk.latency = () => Promise.resolve();
-    await stage.deliveries.cancelTakeovers('dc2', 'it was heard again');
+    await stage.deliveries.cancel(id);
     door.open();
     await rejected;
     expect(stage.deliveries.get(id).state).to.equal('cancelled');

@@ -23,7 +23,11 @@ describe('what was handed over', () => {
 
   it('by hand changes nothing in what is held', async () => {
     const stage = await new Stage().load();
-    const delivery = await stage.deliveries.create('manual', 'dc2', [await stage.hold('a', 1)]);
+    const delivery = await stage.deliveries.create({
+      reason: 'manual',
+      dataCenter: 'dc2',
+      snapshots: [await stage.hold('a', 1)],
+    });
     const before = stage.stores.held.rows();
     await stage.deliveries.acknowledge(delivery.id, a);
     expect(stage.deliveries.get(delivery.id).state).to.equal('done');

@@ -154,4 +154,23 @@ describe('patience with a disk', () => {
     await settled();
     expect(isOver).to.equal(true);
   });
+
+  it('is renewed for what is being waited for too, when something of what hung has ended', async () => {
+    const clock = new ManualClock();
+    const patience = new Patience(clock);
+    const first = gate();
+    const hung = [patience.inTime(first.passed), patience.inTime(new Promise(() => undefined))];
+    await clock.advance(HANG_MS);
+    await Promise.all(hung);
+
+    const next = gate();
+    const waited = patience.inTime(next.passed);
+    await clock.advance(1);
+    first.open();
+    await settled();
+    // Much longer than on a disk that hangs: this one has come back, and is busy.
+    await clock.advance(HANG_MS / 2);
+    next.open();
+    expect(await waited).to.equal(true);
+  });
 });

@@ -116,7 +116,7 @@ export class Stage {
   }
 
   async takeover(...snapshots: readonly StoredSnapshot[]): Promise<Delivery> {
-    return this.deliveries.create('takeover', 'dc2', snapshots);
+    return this.deliveries.create({ reason: 'takeover', dataCenter: 'dc2', snapshots });
   }
 
   ofType(type: EventType): readonly GatewayEvent[] {

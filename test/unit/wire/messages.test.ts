@@ -162,7 +162,7 @@ describe('an answer', () => {
   const answer = { dataCenterOrigin: 'dc2', heartbeatCnt: 0, incarnation: 1, inventory: 'ab' };
 
   it('may come before the sender’s own first message, and may have more fields', () => {
-    expect(v.is(peerAnswerSchema, { ...answer, ownership: [] })).to.equal(true);
+    expect(v.is(peerAnswerSchema, { ...answer, leases: [] })).to.equal(true);
   });
 
   for (const [field, value] of [

@@ -49,7 +49,7 @@ describe('The event log in segments', () => {
 
   it('is read from disk and memory as if they were one, wherever one begins', async () => {
     await filled(100, { segmentBytes: 1000 });
-    const events = await open({ recentEvents: 10, segmentBytes: 1000 });
+    const events = await open({ recentEntries: 10, segmentBytes: 1000 });
     for (const id of range(101, 130)) await events.append(eventOf(id));
     for (let after = 0; after <= 130; after += 1) {
       expect(await idsOf(events, after, 15), `after ${after}`).to.deep.equal(
@@ -87,7 +87,7 @@ describe('The event log in segments', () => {
     expect(await idsOf(events, 0)).to.deep.equal([1, 2, 4, 5]);
     await events.append(eventOf(6));
     await events.close();
-    const again = await open({ recentEvents: 1 });
+    const again = await open({ recentEntries: 1 });
     expect(await idsOf(again, 0)).to.deep.equal([1, 2, 4, 5, 6]);
     await again.close();
     expect(log.said.some((said) => said.sentence.includes('Damaged lines'))).to.equal(true);
@@ -122,7 +122,7 @@ describe('The event log in segments', () => {
 
   it('gives the oldest waiting events up when the disk takes nothing for long, and has no hole', async () => {
     const disk = new FaultyDisk();
-    const options = { disk, backlog: 20, recentEvents: 5 };
+    const options = { disk, backlog: 20, recentEntries: 5 };
     const events = await open(options);
     for (const id of range(1, 10)) await events.append(eventOf(id));
     disk.failWrites('ENOSPC');

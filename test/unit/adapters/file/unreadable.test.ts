@@ -48,7 +48,7 @@ describe('One file that cannot be read keeps no start from going on:', () => {
       expect(events.newestId).to.equal(3);
       await events.append(eventOf(10));
       await events.close();
-      expect(log.said.map(({ sentence }) => sentence).join()).to.include('cannot be read; its events are missing');
+      expect(log.said.map(({ sentence }) => sentence).join()).to.include('cannot be read; its entries are missing');
       expect(readdirSync(root), 'it is left where it is').to.include(name);
       const again = await FileEventLog.open({ root, log });
       expect(await idsOf(again, 0, 10)).to.deep.equal([2, 3, 10]);

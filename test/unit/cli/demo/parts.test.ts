@@ -8,8 +8,8 @@ import { timelineLine } from '../../../../src/cli/demo/timeline.ts';
 import { loadConfig } from '../../../../src/config/load.ts';
 
 function traded(dataCenter: string, orders: number): OrderBooks {
-  const books = new OrderBooks(dataCenter);
-  for (let placed = 0; placed < orders; placed += 1) books.place();
+  const books = new OrderBooks();
+  for (let placed = 0; placed < orders; placed += 1) books.place(dataCenter);
   return books;
 }
 
@@ -17,7 +17,7 @@ describe("the demo's order books", () => {
   it('have the digest of their snapshot as the checksum of their state', () => {
     const books = traded('dc1', 10);
     for (const { book, sha256 } of books.summaries()) {
-      expect(createHash('sha256').update(books.snapshot(book)).digest('hex')).to.equal(sha256);
+      expect(createHash('sha256').update(books.snapshot('dc1', book)).digest('hex')).to.equal(sha256);
     }
     expect(ordersIn(books.summaries())).to.equal(10);
   });
@@ -26,8 +26,8 @@ describe("the demo's order books", () => {
     const home = traded('dc1', 31);
     const away = traded('dc2', 5);
     const own = away.summaries();
-    for (const book of [...BOOKS].reverse()) away.absorb(home.snapshot(book));
-    away.absorb(home.snapshot(BOOKS[0]));
+    for (const book of [...BOOKS].reverse()) away.absorb(home.snapshot('dc1', book));
+    away.absorb(home.snapshot('dc1', BOOKS[0]));
     expect(
       sameBooks(
         away.summaries().filter(({ dataCenter }) => dataCenter === 'dc1'),
@@ -39,10 +39,20 @@ describe("the demo's order books", () => {
 
   it('go on after the last order that came back', () => {
     const home = traded('dc1', 9);
-    const back = new OrderBooks('dc1');
-    for (const book of BOOKS) back.absorb(home.snapshot(book));
-    for (let placed = 0; placed < 3; placed += 1) back.place();
+    const back = new OrderBooks();
+    for (const book of BOOKS) back.absorb(home.snapshot('dc1', book));
+    for (let placed = 0; placed < 3; placed += 1) back.place('dc1');
     expect(ordersIn(back.summaries())).to.equal(12);
+  });
+
+  it('of a new epoch take the place of those that were there, and leave the other data centres alone', () => {
+    const books = traded('dc1', 30);
+    for (const book of BOOKS) books.absorb(traded('dc2', 4).snapshot('dc2', book));
+    const newer = traded('dc1', 2);
+    books.absorb(newer.snapshot('dc1', 'equities'), { insteadOf: 'dc1' });
+    const [left, ...others] = books.summaries();
+    expect([left?.book, left?.orders]).to.deep.equal(['equities', 1]);
+    expect(others.map(({ dataCenter }) => dataCenter)).to.deep.equal(['dc2', 'dc2', 'dc2']);
   });
 
   it('differ when one order does', () => {

@@ -1,10 +1,9 @@
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GatewayEvent } from '../../core/events.ts';
 import type { Log } from '../../ports/log.ts';
 import { messageOf } from '../../errors.ts';
 import { systemCode, type Disk, type DiskFile } from './disk.ts';
-import { idOfLine, linesOf, parseEvent } from './event-lines.ts';
+import { idOfLine, linesOf, type JournalEntry } from './journal-lines.ts';
 import { ignore } from '../storage/lanes.ts';
 import { isUnreadable } from './store-error.ts';
 
@@ -20,24 +19,28 @@ interface Segment {
   bytes: number;
 }
 
-export interface SegmentOptions {
+export interface SegmentOptions<E extends JournalEntry> {
   readonly root: string;
+  /** Idempotent, and free of cost once it is there. */
+  readonly makeRoot: () => Promise<void>;
   readonly disk: Disk;
   readonly log: Log;
   /** A segment of this size is closed and the next one begun. */
   readonly segmentBytes: number;
   /** The most segments kept. */
   readonly segments: number;
+  /** Takes untrusted text; null for what is no entry. */
+  readonly parse: (line: string) => E | null;
 }
 
-export interface StoredLine {
-  readonly event: GatewayEvent;
+export interface StoredLine<E> {
+  readonly entry: E;
   readonly line: string;
 }
 
-/** The files of the event log: appended to one at a time, the oldest dropped. One caller appends; any number read. */
-export class EventSegments {
-  readonly #options: SegmentOptions;
+/** The files of a journal: appended to one at a time, the oldest dropped. One caller appends; any number read. */
+export class JournalSegments<E extends JournalEntry> {
+  readonly #options: SegmentOptions<E>;
   #segments: Segment[] = [];
   /** The last segment, open for writing; null before the first write of this run. */
   #file: DiskFile | null = null;
@@ -46,14 +49,15 @@ export class EventSegments {
   #mustBegin = false;
   readonly #hints = new Map<number, { readonly firstId: number; readonly offset: number }>();
 
-  private constructor(options: SegmentOptions) {
+  private constructor(options: SegmentOptions<E>) {
     this.#options = options;
   }
 
   /** Finds the segments. A torn end of the last one is cut off at the first write. */
-  static async open(options: SegmentOptions): Promise<EventSegments> {
-    const segments = new EventSegments(options);
-    for (const name of (await readdir(options.root)).sort()) {
+  static async open<E extends JournalEntry>(options: SegmentOptions<E>): Promise<JournalSegments<E>> {
+    const segments = new JournalSegments(options);
+    const names = await readdir(options.root).catch(unlessMissing);
+    for (const name of names.sort()) {
       const match = SEGMENT_NAME.exec(name);
       if (match === null) continue;
       const path = join(options.root, name);
@@ -62,17 +66,17 @@ export class EventSegments {
     return segments;
   }
 
-  /** The id with which the oldest segment that has events begins; 0 when none has. */
+  /** The id with which the oldest segment that has entries begins; 0 when none has. */
   get oldestId(): number {
     return this.#segments.find((segment) => segment.bytes > 0)?.firstId ?? 0;
   }
 
   /**
-   * The newest events, oldest first, at most about `most`; and finds the end of what is whole. Called once, at open.
+   * The newest entries, oldest first, at most about `most`; and finds the end of what is whole. Called once, at open.
    * @returns also whether there are older ones
    */
-  async loadNewest(most: number): Promise<{ readonly lines: readonly StoredLine[]; readonly hasOlder: boolean }> {
-    const found: StoredLine[] = [];
+  async loadNewest(most: number): Promise<{ readonly lines: readonly StoredLine<E>[]; readonly hasOlder: boolean }> {
+    const found: StoredLine<E>[] = [];
     let before = Number.MAX_SAFE_INTEGER;
     for (let i = this.#segments.length - 1; i >= 0; i -= 1) {
       const segment = this.#segments[i];
@@ -86,18 +90,18 @@ export class EventSegments {
       for (let j = lines.length - 1; j >= 0; j -= 1) {
         if (found.length >= most && isEndKnown) return { lines: found.reverse(), hasOlder: true };
         const line = lines[j];
-        const event = line === undefined ? null : parseEvent(line.text);
-        if (line === undefined || event === null || event.id >= before) {
+        const entry = line === undefined ? null : this.#options.parse(line.text);
+        if (line === undefined || entry === null || entry.id >= before) {
           bad += 1;
           continue;
         }
         if (!isEndKnown) this.#cutAt(segment, line.end);
         isEndKnown = true;
-        before = event.id;
-        found.push({ event, line: line.text });
+        before = entry.id;
+        found.push({ entry, line: line.text });
       }
       if (!isEndKnown) this.#cutAt(segment, 0);
-      if (bad > 0) this.#options.log.warn({ segment: segment.path, bad }, 'Damaged lines of the event log are skipped');
+      if (bad > 0) this.#options.log.warn({ segment: segment.path, bad }, 'Damaged lines of a journal are skipped');
     }
     return { lines: found.reverse(), hasOlder: false };
   }
@@ -122,15 +126,15 @@ export class EventSegments {
     await this.#keep(1);
   }
 
-  /** What is stored so far no longer belongs to the log: the next write begins a segment and drops all before it. */
+  /** What is stored so far no longer belongs to the journal: the next write begins a segment and drops all before it. */
   startAnew(): void {
     this.#isAnew = true;
     this.#mustBegin = true;
   }
 
-  /** Up to `limit` events with an id above `after` and not above `upTo`, oldest first. */
-  async read(after: number, limit: number, upTo: number): Promise<GatewayEvent[]> {
-    const found: GatewayEvent[] = [];
+  /** Up to `limit` entries with an id above `after` and not above `upTo`, oldest first. */
+  async read(after: number, limit: number, upTo: number): Promise<E[]> {
+    const found: E[] = [];
     const hint = this.#hints.get(after);
     const start = Math.max(
       0,
@@ -144,11 +148,11 @@ export class EventSegments {
       const bytes = await readRange(segment.path, offset, segment.bytes);
       for (const line of linesOf(bytes)) {
         if ((idOfLine(line.text) ?? Infinity) <= last) continue;
-        const event = parseEvent(line.text);
-        if (event === null || event.id <= last) continue;
-        if (event.id > upTo) return found;
-        last = event.id;
-        found.push(event);
+        const entry = this.#options.parse(line.text);
+        if (entry === null || entry.id <= last) continue;
+        if (entry.id > upTo) return found;
+        last = entry.id;
+        found.push(entry);
         if (found.length < limit) continue;
         this.#remember(last, { firstId: segment.firstId, offset: offset + line.end });
         break;
@@ -166,7 +170,7 @@ export class EventSegments {
     if (!isUnreadable(error)) throw error;
     this.#options.log.error(
       { segment: segment.path, problem: messageOf(error) },
-      'A segment of the event log cannot be read; its events are missing from the log',
+      'A segment of a journal cannot be read; its entries are missing',
     );
     this.#mustBegin ||= segment === this.#segments.at(-1);
     this.#segments = this.#segments.filter((other) => other !== segment);
@@ -177,7 +181,7 @@ export class EventSegments {
     if (segment.bytes === bytes) return;
     this.#options.log.warn(
       { segment: segment.path, from: bytes, to: segment.bytes },
-      'The torn end of the event log is dropped',
+      'The torn end of a journal is dropped',
     );
     segment.bytes = bytes;
     this.#isTorn = true;
@@ -191,8 +195,9 @@ export class EventSegments {
   }
 
   async #begin(firstId: number): Promise<{ segment: Segment; file: DiskFile }> {
-    const { root, disk } = this.#options;
+    const { root, makeRoot, disk } = this.#options;
     await this.#closeFile();
+    await makeRoot();
     const path = join(root, `${String(firstId).padStart(16, '0')}.jsonl`);
     // One of this name can only be what is left of an attempt that failed.
     await disk.unlink(path);
@@ -254,4 +259,10 @@ async function readRange(path: string, start: number, end: number): Promise<Buff
     if (systemCode(error) === 'ENOENT') return Buffer.alloc(0);
     throw error;
   }
+}
+
+/** A folder that could not be made yet has nothing in it. */
+function unlessMissing(error: unknown): string[] {
+  if (systemCode(error) === 'ENOENT') return [];
+  throw error;
 }

@@ -1,30 +1,35 @@
-import type { GatewayEvent } from '../../core/events.ts';
-
 const NEWLINE = 0x0a;
-/** What every line of ours begins with; the id can be read without reading the event. */
+/** What every line of ours begins with; the id can be read without reading the rest. */
 const ID_FIRST = /^\{"id":(\d{1,16}),/;
 
-/** One event, one line; the id first. */
-export function printEvent(event: GatewayEvent): string {
-  const { id, at, ...body } = event;
+/** What a journal is made of. */
+export interface JournalEntry {
+  /** Greater than that of the entry before. */
+  readonly id: number;
+  readonly at: string;
+}
+
+/** One entry, one line; the id first. */
+export function printEntry(entry: JournalEntry): string {
+  const { id, at, ...body } = entry;
   return `${JSON.stringify({ id, at, ...body })}\n`;
 }
 
-/** Takes untrusted text; null for what is no event. One of a type that only a newer version knows is handed on as it is. */
-export function parseEvent(line: string): GatewayEvent | null {
+/** Takes untrusted text; null for what is no entry with these fields too, each of which is a text. */
+export function parseEntry(line: string, texts: readonly string[]): JournalEntry | null {
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch {
     return null;
   }
-  return isEvent(value) ? value : null;
+  return isEntry(value, texts) ? value : null;
 }
 
-function isEvent(value: unknown): value is GatewayEvent {
-  if (typeof value !== 'object' || value === null) return false;
-  if (!('id' in value) || !('at' in value) || !('type' in value)) return false;
-  if (typeof value.at !== 'string' || typeof value.type !== 'string') return false;
+function isEntry(value: unknown, texts: readonly string[]): value is JournalEntry {
+  if (typeof value !== 'object' || value === null || !('id' in value)) return false;
+  const fields: Readonly<Record<string, unknown>> = { ...value };
+  if (['at', ...texts].some((name) => typeof fields[name] !== 'string')) return false;
   return Number.isSafeInteger(value.id) && Number(value.id) > 0;
 }
 

@@ -1,39 +1,39 @@
-import type { GatewayEvent } from '../../core/events.ts';
+import type { JournalEntry } from './journal-lines.ts';
 
-interface Kept {
-  readonly event: GatewayEvent;
+interface Kept<E> {
+  readonly entry: E;
   readonly line: string;
 }
 
-/** The newest events in memory, in order: every one that is not durable yet, and as many before it as fit. */
-export class RecentEvents {
-  readonly #limits: { readonly events: number; readonly chars: number };
-  #kept: Kept[] = [];
+/** The newest entries of a journal in memory, in order: every one that is not durable yet, and as many before it as fit. */
+export class RecentEntries<E extends JournalEntry> {
+  readonly #limits: { readonly entries: number; readonly chars: number };
+  #kept: Kept<E>[] = [];
   /** The first one in `#kept` that counts; those before it are dropped in bulk. */
   #first = 0;
   #chars = 0;
 
-  constructor(limits: { readonly events: number; readonly chars: number }) {
+  constructor(limits: { readonly entries: number; readonly chars: number }) {
     this.#limits = limits;
   }
 
   get newestId(): number {
-    return this.#kept.at(-1)?.event.id ?? 0;
+    return this.#kept.at(-1)?.entry.id ?? 0;
   }
 
   get oldestId(): number {
-    return this.#kept[this.#first]?.event.id ?? 0;
+    return this.#kept[this.#first]?.entry.id ?? 0;
   }
 
-  add(event: GatewayEvent, line: string): void {
-    this.#kept.push({ event, line });
+  add(entry: E, line: string): void {
+    this.#kept.push({ entry, line });
     this.#chars += line.length;
   }
 
-  /** Up to `limit` events with an id above `after`. */
-  read(after: number, limit: number): GatewayEvent[] {
+  /** Up to `limit` entries with an id above `after`. */
+  read(after: number, limit: number): E[] {
     const start = this.#indexAbove(after);
-    return this.#kept.slice(start, start + Math.max(0, limit)).map((kept) => kept.event);
+    return this.#kept.slice(start, start + Math.max(0, limit)).map((kept) => kept.entry);
   }
 
   /** Drops what exceeds the limits and is durable; the newest always stays. @returns the id up to which it was dropped, 0 for none */
@@ -42,11 +42,11 @@ export class RecentEvents {
     for (;;) {
       const oldest = this.#kept[this.#first];
       const count = this.#kept.length - this.#first;
-      const isTooMuch = count > this.#limits.events || this.#chars > this.#limits.chars;
-      if (oldest === undefined || count <= 1 || !isTooMuch || oldest.event.id > durableId) break;
+      const isTooMuch = count > this.#limits.entries || this.#chars > this.#limits.chars;
+      if (oldest === undefined || count <= 1 || !isTooMuch || oldest.entry.id > durableId) break;
       this.#first += 1;
       this.#chars -= oldest.line.length;
-      dropped = oldest.event.id;
+      dropped = oldest.entry.id;
     }
     if (this.#first > this.#kept.length / 2) {
       this.#kept = this.#kept.slice(this.#first);
@@ -61,7 +61,7 @@ export class RecentEvents {
     let high = this.#kept.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#kept[middle]?.event.id ?? 0) > after) high = middle;
+      if ((this.#kept[middle]?.entry.id ?? 0) > after) high = middle;
       else low = middle + 1;
     }
     return low;

@@ -1,0 +1,164 @@
+import type { ApplicationStatus, PeerState } from './peer-state.ts';
+
+/**
+ * A planned change of owner: switchover, or fail-back to the home DC. The present owner alone decides, so that there is
+ * nothing to agree on: it stands down, the target's application absorbs the last snapshots, and only the owner's own
+ * durable row with the higher epoch makes the target the owner. Until that row is written the owner may roll back.
+ *
+ * snapshots -> releasing -> flushing -> handing-over -> committed, or rolled-back from every phase before the last.
+ */
+export type MovePhase = 'snapshots' | 'releasing' | 'flushing' | 'handing-over' | 'committed' | 'rolled-back';
+
+export interface Move {
+  readonly id: string;
+  readonly workload: string;
+  readonly from: string;
+  readonly to: string;
+  /** Reserved before the first word about the move is sent. */
+  readonly epoch: number;
+  readonly phase: MovePhase;
+  readonly actor: string;
+  readonly startedAt: string;
+  readonly steps: readonly { readonly step: string; readonly at: string; readonly seconds: number }[];
+  /** Origins that were not posted in time: the last version that there is serves. */
+  readonly missing: readonly string[];
+  /** How many snapshots the target has to deliver, once they are handed over. */
+  readonly snapshots: number;
+  /** Why it was rolled back; null otherwise. */
+  readonly reason: string | null;
+}
+
+/** Of many, so many are named to the others; the owner's own log and history have all. */
+const MISSING_TOLD = 20;
+
+/** What the owner tells everybody about its move: in every heartbeat and answer, until the next one. */
+export interface MoveNotice {
+  readonly id: string;
+  readonly workload: string;
+  readonly from: string;
+  readonly to: string;
+  readonly epoch: number;
+  readonly phase: MovePhase;
+  readonly startedAt: string;
+  readonly reason: string | null;
+  /** How many snapshots the target has to deliver, once they are handed over. */
+  readonly snapshots: number;
+  /** Origins that were not posted in time, some of them where they are very many: the last version that there is serves. */
+  readonly missing: readonly string[];
+}
+
+/** What the target says of it. */
+export interface MoveProgress {
+  readonly id: string;
+  readonly workload: string;
+  readonly state: 'delivering' | 'ready' | 'failed';
+  readonly reason: string | null;
+}
+
+export function noticeOf(move: Move): MoveNotice {
+  const { id, workload, from, to, epoch, phase, startedAt, reason, snapshots, missing } = move;
+  return {
+    id,
+    workload,
+    from,
+    to,
+    epoch,
+    phase,
+    startedAt,
+    reason,
+    snapshots,
+    missing: missing.slice(0, MISSING_TOLD),
+  };
+}
+
+/** From here on the owner is not primary and takes no snapshot for the workload but what its application still posts while it releases. */
+export function isStandingDown(phase: MovePhase): boolean {
+  return phase === 'releasing' || phase === 'flushing' || phase === 'handing-over';
+}
+
+export function isOver(phase: MovePhase): boolean {
+  return phase === 'committed' || phase === 'rolled-back';
+}
+
+export interface MoveFacts {
+  readonly self: string;
+  readonly to: string;
+  readonly owner: string;
+  readonly epoch: number;
+  /** The epoch at which the operator made up his mind; null when he did not say. */
+  readonly ifEpoch: number | null;
+  readonly isContested: boolean;
+  /** null: no peer is called so. */
+  readonly target: {
+    readonly state: PeerState;
+    readonly application: ApplicationStatus;
+    readonly hearsUs: boolean | null;
+    /** Of the workload's snapshots: how many the target lacks. */
+    readonly behindVersions: number;
+    readonly behindSeconds: number;
+  } | null;
+  /** What is under way for the workload already. */
+  readonly busyWith: string | null;
+  readonly isShuttingDown: boolean;
+}
+
+/** A check, as a plan shows it. */
+export interface MoveCheck {
+  readonly check: 'owner' | 'epoch' | 'target' | 'target-application' | 'in-sync' | 'idle';
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** What is pending for longer than this is no ordinary transfer any more. */
+const LAG_MOST_SECONDS = 5;
+
+/** What a peer lacks of a workload. */
+export interface Lag {
+  readonly behindVersions: number;
+  /** For how long the oldest of it has waited. */
+  readonly behindSeconds: number;
+}
+
+/** An application that posts all the time always has something on its way: that is no lag, and a move waits for it. */
+export function isInSync({ behindVersions, behindSeconds }: Lag): boolean {
+  return behindVersions === 0 || behindSeconds <= LAG_MOST_SECONDS;
+}
+
+/** Every check of a planned move, in the order in which they are shown; nothing has changed when one of them fails. */
+export function moveChecks(facts: MoveFacts): readonly MoveCheck[] {
+  const { self, to, owner, epoch, ifEpoch, target } = facts;
+  const checks: MoveCheck[] = [];
+  const add = (check: MoveCheck['check'], ok: boolean, good: string, bad: string): void => {
+    checks.push({ check, ok, detail: ok ? good : bad });
+  };
+  const ownerProblem =
+    to === owner ? `"${to}" owns it already` : facts.isContested ? 'the ownership is contested' : `"${owner}" owns it`;
+  add('owner', owner === self && to !== self && !facts.isContested, `"${self}" owns it`, ownerProblem);
+  add('epoch', ifEpoch === null || ifEpoch === epoch, `${epoch}`, `the epoch is ${epoch}, not ${ifEpoch ?? ''}`);
+  const isUp = target?.state === 'up';
+  const isDeaf = target?.hearsUs === false;
+  add(
+    'target',
+    isUp && !isDeaf,
+    `"${to}" is up`,
+    target === null
+      ? `"${to}" is no peer of "${self}"`
+      : isUp
+        ? `"${to}" does not hear us`
+        : `"${to}" is ${target.state}`,
+  );
+  if (target !== null) {
+    const { application, behindVersions, behindSeconds } = target;
+    add('target-application', application !== 'critical', application, `the application at "${to}" is critical`);
+    // Nothing to replicate counts as in sync.
+    const lag = `"${to}" lacks ${behindVersions} snapshot${behindVersions === 1 ? '' : 's'}, the oldest for ${behindSeconds.toFixed(1)} s`;
+    add('in-sync', isInSync(target), behindVersions === 0 ? 'nothing is pending' : lag, lag);
+  }
+  add(
+    'idle',
+    facts.busyWith === null && !facts.isShuttingDown,
+    'nothing else is under way',
+    facts.busyWith ?? 'the gateway is shutting down',
+  );
+  return checks;
+}

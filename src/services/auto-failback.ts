@@ -1,0 +1,90 @@
+import { isInSync } from '../core/move.ts';
+import { GatewayError } from '../errors.ts';
+import type { Context } from './context.ts';
+import type { Moves } from './moves.ts';
+import type { Ownership } from './ownership.ts';
+import type { OwnershipTable } from './ownership-table.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+import { hasEnded } from './wake.ts';
+
+interface Parts {
+  readonly ownership: Ownership;
+  readonly table: OwnershipTable;
+  readonly peers: PeerDirectory;
+  readonly moves: Moves;
+}
+
+/**
+ * `failback=automatic`: the present owner gives a workload back to its home DC once that has been up and in sync for
+ * `failbackDelay`. It is done as an operator does it, with all checks; an unacknowledged conflict is left to people.
+ */
+export class AutoFailback {
+  readonly #context: Context;
+  readonly #parts: Parts;
+  /** Since when each workload could have gone home, by the monotonic clock. */
+  readonly #goodSince = new Map<string, number>();
+
+  constructor(context: Context, parts: Parts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  start(): void {
+    const { settings, tasks } = this.#context;
+    if (settings.failback !== 'automatic' || settings.mode === 'passive') return;
+    tasks.run('give workloads back to their homes', (signal) => this.#watch(signal));
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { clock, settings } = this.#context;
+    const everyMs = Math.min(
+      5000,
+      Math.max(50, Math.min(settings.heartbeatIntervalMs / 2, settings.failbackDelayMs / 4)),
+    );
+    while (!signal.aborted) {
+      await clock.sleep(everyMs, signal);
+      if (hasEnded(signal)) return;
+      for (const workload of this.#parts.table.owned()) await this.#look(workload);
+    }
+  }
+
+  async #look(workload: string): Promise<void> {
+    const { clock, settings } = this.#context;
+    if (workload === settings.dataCenter || !this.#couldGoHome(workload)) {
+      this.#goodSince.delete(workload);
+      return;
+    }
+    const goodSince = this.#goodSince.get(workload) ?? clock.now();
+    this.#goodSince.set(workload, goodSince);
+    if (clock.now() - goodSince < settings.failbackDelayMs) return;
+    // Whatever comes of it, the next attempt has the whole delay again.
+    this.#goodSince.delete(workload);
+    await this.#giveBack(workload);
+  }
+
+  #couldGoHome(workload: string): boolean {
+    const { table, peers, moves } = this.#parts;
+    const { contested, conflict } = table.get(workload);
+    if (contested !== null || conflict?.acknowledged === false || moves.isUnderWay(workload)) return false;
+    const home = peers.find(workload);
+    return home?.health.state === 'up' && home.health.application !== 'critical' && isInSync(moves.lag(home, workload));
+  }
+
+  async #giveBack(workload: string): Promise<void> {
+    const { ownership, table } = this.#parts;
+    try {
+      await ownership.move({
+        workload,
+        to: workload,
+        ifEpoch: table.row(workload).epoch,
+        force: false,
+        acceptDataLoss: false,
+        dryRun: false,
+        actor: 'automatic',
+      });
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#context.log.warn({ workload, error: error.message }, 'the workload does not go home by itself yet');
+    }
+  }
+}

@@ -1,0 +1,354 @@
+import type {
+  Conflict,
+  HearEffect,
+  HeardRow,
+  LostRow,
+  Ownership,
+  OwnershipReason,
+  OwnershipRow,
+} from '../core/ownership.ts';
+import { acknowledgeConflict, hearWinnerAgain, initialOwnership } from '../core/ownership.ts';
+import { GatewayError } from '../errors.ts';
+import { isoTime } from '../ports/clock.ts';
+import type { Context } from './context.ts';
+import type { DurableRecords } from './durable-records.ts';
+import { ownershipRecord, parseOwnership, recordOfOwnership } from './ownership-record.ts';
+import type { Settlement } from './settlement.ts';
+import { SECOND_MS } from '../units.ts';
+
+/** How far an epoch may jump that the disk did not take; see `reserve`. */
+const UNWRITTEN_JUMP = 1_000_000;
+
+/** How often it is noted at most that we run as an owner while a peer is not up. Lowered: more writes; raised: a conflict before a crash may stay unseen. */
+const NOTE_LEAST_MS = SECOND_MS;
+
+export interface ChangeOfOwner {
+  readonly owner: string;
+  readonly epoch: number;
+  readonly reason: OwnershipReason;
+}
+
+interface Entry {
+  ownership: Ownership;
+  /** Monotonic: when the present row was made, wherever that was. */
+  madeAt: number;
+  /** The highest epoch that an operator has acknowledged here. */
+  acknowledged: number;
+  /** We were its owner and are not any more. */
+  wasOurs: boolean;
+  /** Monotonic: until when we ran as its owner in this run; null when we did not. */
+  ranUntil: number | null;
+  /** Monotonic: when that was last noted on the disk for its own sake. */
+  notedAt: number;
+  /** The last row of ours that somebody else's replaced in this run; null when there was none in which we ran. */
+  lost: LostRow | null;
+  /** What was heard and not said yet, the oldest first. */
+  unsaid: readonly HearEffect[];
+  /** How often it was written, for whoever must know whether somebody else wrote it meanwhile. */
+  saves: number;
+}
+
+/**
+ * The rows of all workloads that this gateway knows of: its own and its peers'. What is heard counts at once and is
+ * written beside; what we decide ourselves is durable before it counts.
+ */
+export class OwnershipTable {
+  readonly #context: Context;
+  readonly #records: DurableRecords;
+  readonly #settlement: Settlement;
+  readonly #workloads: () => readonly string[];
+  readonly #entries = new Map<string, Entry>();
+  /** Called in the same turn as the change, before anybody else can see it. */
+  onEffect: (effect: HearEffect) => void = () => undefined;
+
+  constructor(
+    context: Context,
+    parts: { records: DurableRecords; settlement: Settlement; workloads: () => readonly string[] },
+  ) {
+    this.#context = context;
+    this.#records = parts.records;
+    this.#settlement = parts.settlement;
+    this.#workloads = parts.workloads;
+  }
+
+  async load(): Promise<void> {
+    for (const workload of this.#workloads()) await this.restore(workload);
+  }
+
+  /** Brings back the row of one workload; of one whose data centre's name was learned only now, too. */
+  async restore(workload: string): Promise<void> {
+    const { clock } = this.#context;
+    const found = parseOwnership(await this.#records.read(ownershipRecord(workload)), workload);
+    if (found === null) {
+      await this.#save(workload, this.#entry(workload));
+      return;
+    }
+    const ageMs = Math.max(0, clock.wallMs() - found.madeAtMs);
+    const { ownership, acknowledged, wasOurs, unsaid, ranUntilMs } = found;
+    const madeAt = clock.now() - ageMs;
+    // A former run may have worked on after somebody took over: that it was ended since makes it no less a conflict.
+    const ranUntil = ranUntilMs === null ? null : clock.now() - Math.max(0, clock.wallMs() - ranUntilMs);
+    const restored = { ownership, acknowledged, wasOurs, unsaid, madeAt, ranUntil };
+    this.#entries.set(workload, { ...restored, notedAt: -Infinity, lost: null, saves: 0 });
+  }
+
+  knows(workload: string): boolean {
+    return this.#workloads().includes(workload);
+  }
+
+  /** @throws GatewayError not-found */
+  get(workload: string): Ownership {
+    if (!this.knows(workload))
+      throw new GatewayError(
+        'not-found',
+        `No workload is called "${workload}"; there are: ${this.#workloads().join(', ')}.`,
+        { field: 'workload' },
+      );
+    return this.#entry(workload).ownership;
+  }
+
+  /** Ours first, then by name. */
+  all(): readonly Ownership[] {
+    return this.#workloads().map((workload) => this.#entry(workload).ownership);
+  }
+
+  owns(workload: string): boolean {
+    return this.knows(workload) && this.#entry(workload).ownership.row.owner === this.#context.settings.dataCenter;
+  }
+
+  /** How long ago its present row was made; for what we own: since when it is ours. */
+  ownedForMs(workload: string): number {
+    return this.#context.clock.now() - this.#entry(workload).madeAt;
+  }
+
+  owned(): readonly string[] {
+    return this.#workloads().filter((workload) => this.owns(workload));
+  }
+
+  wasOurs(workload: string): boolean {
+    return this.knows(workload) && this.#entry(workload).wasOurs;
+  }
+
+  /** How long ago its last takeover was, wherever it was made; null when its row is of no takeover, or was acknowledged. */
+  takenOverAgoMs(workload: string): number | null {
+    const { ownership, madeAt, acknowledged } = this.#entry(workload);
+    const { reason, epoch } = ownership.row;
+    return reason !== 'takeover' || acknowledged >= epoch ? null : this.#context.clock.now() - madeAt;
+  }
+
+  ownedBy(dataCenter: string): readonly string[] {
+    return this.#workloads().filter((workload) => this.#entry(workload).ownership.row.owner === dataCenter);
+  }
+
+  /** What goes with a heartbeat or an answer. */
+  news(): { readonly rows: readonly HeardRow[]; readonly conflicts: readonly Conflict[] } {
+    const now = this.#context.clock.now();
+    const entries = this.#workloads().map((workload) => this.#entry(workload));
+    return {
+      rows: entries.flatMap(({ ownership: { row, used, contested }, madeAt }) => {
+        const ageMs = Math.max(0, now - madeAt);
+        const heard = { row, used, ageMs };
+        // Whoever hears only us must know of the other row as well.
+        return contested === null ? [heard] : [heard, { row: contested, used, ageMs }];
+      }),
+      conflicts: entries.flatMap(({ ownership: { conflict } }) => (conflict === null ? [] : [conflict])),
+    };
+  }
+
+  /** Takes in what a peer sent. What is none of our workloads is left alone. */
+  hear(news: { readonly rows: readonly HeardRow[]; readonly conflicts: readonly Conflict[] }): void {
+    const { clock, rules, settings } = this.#context;
+    for (const heard of news.rows) {
+      const { workload } = heard.row;
+      if (!this.knows(workload)) continue;
+      const entry = this.#entry(workload);
+      const context = {
+        self: settings.dataCenter,
+        now: clock.now(),
+        at: isoTime(clock.wallMs()),
+        ranUntil: entry.ranUntil,
+      };
+      const { ownership, effects } = rules.hearRow(entry.ownership, heard, context);
+      const isChanged = effects.some((effect) => effect.kind === 'changed');
+      if (!isChanged && entry.lost !== null) {
+        const again = hearWinnerAgain(ownership, entry.lost, heard, context);
+        this.#take(workload, entry, again.ownership, [...effects, ...again.effects]);
+        continue;
+      }
+      if (isChanged) {
+        const isOurs = entry.ownership.row.owner === settings.dataCenter;
+        if (isOurs)
+          entry.lost = entry.ranUntil === null ? null : { row: entry.ownership.row, ranUntil: entry.ranUntil };
+        entry.madeAt = clock.now() - heard.ageMs;
+        entry.ranUntil = null;
+        entry.wasOurs = isLost(entry, ownership, settings.dataCenter);
+      }
+      this.#take(workload, entry, ownership, effects);
+    }
+    for (const conflict of news.conflicts) {
+      if (!this.knows(conflict.workload)) continue;
+      const entry = this.#entry(conflict.workload);
+      const { ownership, effects } = rules.hearConflict(entry.ownership, conflict);
+      this.#take(conflict.workload, entry, ownership, effects);
+    }
+  }
+
+  #take(workload: string, entry: Entry, ownership: Ownership, effects: readonly HearEffect[]): void {
+    if (ownership === entry.ownership) return;
+    entry.ownership = ownership;
+    entry.unsaid = [...entry.unsaid, ...effects];
+    for (const effect of effects) this.onEffect(effect);
+    this.#context.tasks.run('write what was heard of owners', () => this.#save(workload, entry));
+  }
+
+  /**
+   * Reserves the epoch of a change of owner, durably before it is said. Where the disk takes nothing now, a jump keeps it
+   * from being given out again after a restart that does not know of it: a death must not wait for a full disk.
+   */
+  async reserve(workload: string): Promise<number> {
+    const { random, rules } = this.#context;
+    const entry = this.#entry(workload);
+    const first = rules.reserveEpoch(entry.ownership);
+    entry.ownership = first.ownership;
+    if (await this.#save(workload, entry)) return first.epoch;
+    const second = rules.reserveEpoch(entry.ownership, 1 + Math.floor(random() * UNWRITTEN_JUMP));
+    entry.ownership = second.ownership;
+    await this.#save(workload, entry);
+    return second.epoch;
+  }
+
+  /**
+   * Gives the workload to its new owner: durable first, and only then sent and believed.
+   * @returns false when somebody else's higher row has come meanwhile, and nothing was changed
+   * @throws GatewayError `store-full`, `store-unavailable`; then the row is the one before, here and after a restart
+   */
+  async change(workload: string, change: ChangeOfOwner): Promise<boolean> {
+    const { clock, rules } = this.#context;
+    const entry = this.#entry(workload);
+    const dated = { ...change, since: isoTime(clock.wallMs()) };
+    const madeAt = clock.now();
+    let wanted = rules.changeOwner(entry.ownership, dated);
+    if (wanted === null) return false;
+    let saves: number;
+    do {
+      ({ saves } = entry);
+      try {
+        await this.#records.write(
+          ownershipRecord(workload),
+          recordOfOwnership({ ...entry, ownership: wanted }, { madeAt: dated.since, ranUntil: null }),
+        );
+      } catch (error) {
+        // It may have reached the disk all the same; whoever reads it next must find what we go on with.
+        await this.#save(workload, entry);
+        throw error;
+      }
+      wanted = rules.changeOwner(entry.ownership, dated);
+      if (wanted === null) {
+        await this.#save(workload, entry);
+        return false;
+      }
+      // What was written of it meanwhile stands on the disk with the old row: ours goes again, before anybody hears of it.
+    } while (entry.saves !== saves);
+    entry.wasOurs = isLost(entry, wanted, this.#context.settings.dataCenter);
+    entry.ownership = wanted;
+    entry.madeAt = madeAt;
+    entry.ranUntil = null;
+    return true;
+  }
+
+  /** What a former run heard and did not come to say. */
+  unsaid(): readonly HearEffect[] {
+    return this.#workloads().flatMap((workload) => this.#entry(workload).unsaid);
+  }
+
+  /** It was said, and need not be after a crash. */
+  async said(workload: string, effect: HearEffect): Promise<void> {
+    const entry = this.#entry(workload);
+    entry.unsaid = entry.unsaid.filter((other) => other !== effect);
+    await this.#save(workload, entry);
+  }
+
+  /** Whether it is ours by a row that we heard, and our application was not told so yet. */
+  isBecoming(workload: string): boolean {
+    const { ownership, unsaid } = this.#entry(workload);
+    return unsaid.some(
+      (effect) => effect.kind === 'changed' && this.isGiven(effect) && effect.to.epoch === ownership.row.epoch,
+    );
+  }
+
+  /** Whether the change makes us the owner. */
+  isGiven({ from, to }: Extract<HearEffect, { kind: 'changed' }>): boolean {
+    const { dataCenter } = this.#context.settings;
+    return to.owner === dataCenter && from.owner !== dataCenter;
+  }
+
+  /** An operator has seen the takeover or the conflict of the present row. */
+  async acknowledge(workload: string): Promise<void> {
+    const entry = this.#entry(workload);
+    entry.acknowledged = entry.ownership.row.epoch;
+    entry.ownership = acknowledgeConflict(entry.ownership);
+    await this.#save(workload, entry);
+  }
+
+  row(workload: string): OwnershipRow {
+    return this.get(workload).row;
+  }
+
+  /**
+   * Notes for how long we have run as an owner. Called again and again; a pause of ours is no running.
+   * @param isAlone whether a peer is not up: then it is noted durably too, at most once an interval
+   */
+  tick(isStandingDown: (workload: string) => boolean, isAlone: boolean): void {
+    if (!this.#settlement.isSettled) return;
+    const now = this.#context.clock.now();
+    for (const workload of this.owned()) {
+      if (isStandingDown(workload)) continue;
+      const entry = this.#entry(workload);
+      entry.ranUntil = now;
+      // While a peer does not hear us it may take over; what we did meanwhile must outlive a crash of ours.
+      if (isAlone && now - entry.notedAt >= this.#noteEveryMs()) this.#note(workload, entry);
+    }
+  }
+
+  #note(workload: string, entry: Entry): void {
+    entry.notedAt = this.#context.clock.now();
+    this.#context.tasks.run('note that we run as the owner', () => this.#save(workload, entry));
+  }
+
+  #noteEveryMs(): number {
+    const { heartbeatIntervalMs } = this.#context.settings;
+    return heartbeatIntervalMs === Infinity ? Infinity : Math.max(NOTE_LEAST_MS, heartbeatIntervalMs);
+  }
+
+  #entry(workload: string): Entry {
+    const known = this.#entries.get(workload);
+    if (known !== undefined) return known;
+    const { clock } = this.#context;
+    const fresh = {
+      ownership: initialOwnership(workload, isoTime(clock.wallMs())),
+      madeAt: clock.now(),
+      acknowledged: 0,
+      wasOurs: false,
+      ranUntil: null,
+      notedAt: -Infinity,
+      lost: null,
+      unsaid: [],
+      saves: 0,
+    };
+    this.#entries.set(workload, fresh);
+    return fresh;
+  }
+
+  #save(workload: string, entry: Entry): Promise<boolean> {
+    const { clock } = this.#context;
+    entry.saves += 1;
+    const wallOf = (at: number): string => isoTime(clock.wallMs() - (clock.now() - at));
+    const ranUntil = entry.ranUntil === null ? null : wallOf(entry.ranUntil);
+    const times = { madeAt: wallOf(entry.madeAt), ranUntil };
+    return this.#records.settle(ownershipRecord(workload), recordOfOwnership(entry, times));
+  }
+}
+
+function isLost({ wasOurs, ownership }: Entry, next: Ownership, self: string): boolean {
+  return next.row.owner !== self && (wasOurs || ownership.row.owner === self);
+}

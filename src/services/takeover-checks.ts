@@ -1,0 +1,79 @@
+import { turnOf, type TakeoverBlock } from '../core/takeover.ts';
+import type { ApplicationHealth } from './application-health.ts';
+import type { Context } from './context.ts';
+import type { HeldSnapshots } from './held-snapshots.ts';
+import type { Peer } from './peer.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+import type { WorkloadSnapshots } from './workload-snapshots.ts';
+
+/** Who wants the takeover, and how far it is. */
+export interface Wanted {
+  readonly byHand: boolean;
+  readonly forced: boolean;
+  /** One that has begun is not given back to the turn, nor to the block period. */
+  readonly hasBegun: boolean;
+  readonly isInBlockPeriod: boolean;
+}
+
+/** What speaks against taking a workload over, from what is known now. */
+export class TakeoverChecks {
+  readonly #context: Context;
+  readonly #parts: {
+    peers: PeerDirectory;
+    held: HeldSnapshots;
+    snapshots: WorkloadSnapshots;
+    health: ApplicationHealth;
+  };
+
+  constructor(
+    context: Context,
+    parts: { peers: PeerDirectory; held: HeldSnapshots; snapshots: WorkloadSnapshots; health: ApplicationHealth },
+  ) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** @param peer the owner; undefined when it is no peer of ours */
+  block(workload: string, peer: Peer | undefined, wanted: Wanted): TakeoverBlock | null {
+    const { rules, settings } = this.#context;
+    const { held, health, snapshots } = this.#parts;
+    const { byHand, forced, hasBegun, isInBlockPeriod } = wanted;
+    const offered = snapshots.offered(workload);
+    const ages = offered.map((row) => held.ageMs(row));
+    return rules.takeoverBlock({
+      owner: { state: peer?.health.state ?? 'unknown', reason: peer?.health.reason ?? null },
+      byHand,
+      forced,
+      mode: settings.mode,
+      policy: settings.takeoverPolicy,
+      isOurTurn: hasBegun || peer === undefined || this.#isOurTurn(peer),
+      isInBlockPeriod: !hasBegun && isInBlockPeriod,
+      application: health.status(),
+      isStoreKnown: held.store.isKnown,
+      hasReplicated: snapshots.hasReplicated(workload) || (peer?.name === workload && peer.hasReplicated),
+      offered: offered.length,
+      heldAgeMs: ages.length === 0 ? null : Math.min(...ages),
+      maxHeldAgeMs: settings.takeoverMaxHeldAgeMs,
+    });
+  }
+
+  /** What the history has of it. */
+  inputs(workload: string, peer: Peer | undefined): Readonly<Record<string, unknown>> {
+    return {
+      peerState: peer?.health.state ?? 'unknown',
+      missed: peer?.health.missed ?? null,
+      application: this.#parts.health.status(),
+      held: this.#parts.snapshots.offered(workload).length,
+    };
+  }
+
+  #isOurTurn(peer: Peer): boolean {
+    const { clock, settings } = this.#context;
+    const survivors = this.#parts.peers.all.flatMap(({ name, isActive, health }) =>
+      name === null ? [] : [{ name, isActive, state: health.state }],
+    );
+    const turn = turnOf(settings.dataCenter, peer.name ?? '', survivors, settings.takeoverOrder);
+    if (turn === 0) return true;
+    return clock.now() - peer.downAt >= turn * settings.missesAllowed * settings.heartbeatIntervalMs;
+  }
+}

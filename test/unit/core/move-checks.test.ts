@@ -1,0 +1,66 @@
+import { expect } from 'chai';
+import { isInSync, moveChecks, type MoveFacts } from '../../../src/core/move.ts';
+import { ReplicationPlan } from '../../../src/core/replication-plan.ts';
+
+const GOOD: MoveFacts = {
+  self: 'dc1',
+  to: 'dc2',
+  owner: 'dc1',
+  epoch: 3,
+  ifEpoch: null,
+  isContested: false,
+  target: { state: 'up', application: 'passing', hearsUs: true, behindVersions: 0, behindSeconds: 0 },
+  busyWith: null,
+  isShuttingDown: false,
+};
+
+function failed(facts: Partial<MoveFacts>): string[] {
+  return moveChecks({ ...GOOD, ...facts })
+    .filter(({ ok }) => !ok)
+    .map(({ check, detail }) => `${check}: ${detail}`);
+}
+
+function behind(behindVersions: number, behindSeconds: number): MoveFacts['target'] {
+  return { state: 'up', application: 'passing', hearsUs: true, behindVersions, behindSeconds };
+}
+
+describe('the checks of a planned move', () => {
+  it('let one begin that nothing speaks against', () => {
+    expect(failed({})).to.deep.equal([]);
+    expect(failed({ ifEpoch: 3 })).to.deep.equal([]);
+  });
+
+  it('name what speaks against it', () => {
+    expect(failed({ target: null })).to.deep.equal(['target: "dc2" is no peer of "dc1"']);
+    expect(failed({ ifEpoch: 2 })).to.deep.equal(['epoch: the epoch is 3, not 2']);
+    expect(failed({ isContested: true })).to.deep.equal(['owner: the ownership is contested']);
+    expect(failed({ busyWith: 'a takeover of it is under way' })).to.deep.equal([
+      'idle: a takeover of it is under way',
+    ]);
+  });
+
+  it('take what is on its way for no lag, and what waits for long for one', () => {
+    expect(failed({ target: behind(2, 0.4) })).to.deep.equal([]);
+    expect(failed({ target: behind(1, 5) })).to.deep.equal([]);
+    expect(failed({ target: behind(1, 5.1) })).to.deep.equal(['in-sync: "dc2" lacks 1 snapshot, the oldest for 5.1 s']);
+    expect(failed({ target: behind(2, 60) })).to.deep.equal([
+      'in-sync: "dc2" lacks 2 snapshots, the oldest for 60.0 s',
+    ]);
+    expect(isInSync({ behindVersions: 0, behindSeconds: 3600 })).to.equal(true);
+  });
+});
+
+describe('since when something of a workload waits for a peer', () => {
+  const key = (workload: string) => ({ dataCenter: 'dc1', workload, origin: 'orders' });
+
+  it('is told of that workload alone, and of all together', () => {
+    const plan = new ReplicationPlan();
+    plan.offer(key('dc1'), { version: 1, sha256: 'a' }, 100);
+    plan.offer(key('dc2'), { version: 1, sha256: 'b' }, 50);
+    expect(plan.oldestPendingSince()).to.equal(50);
+    expect(plan.oldestPendingSince('dc1')).to.equal(100);
+    expect(plan.oldestPendingSince('dc3')).to.equal(null);
+    plan.stored(key('dc1'), 1);
+    expect(plan.oldestPendingSince('dc1')).to.equal(null);
+  });
+});
