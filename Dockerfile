@@ -10,7 +10,7 @@ WORKDIR /build
 # The packages first: they change less often than the sources, and this layer is then taken from the cache.
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json ./
 COPY scripts/build.mjs scripts/
 COPY docs/openapi.json docs/
 COPY src src

@@ -1,35 +1,71 @@
-// Compiles src/ into dist/ whole: into a fresh folder first, then swapped in, so that a build that fails leaves the old
-// one, and a `crossdc` that starts meanwhile sees one build or the other.
-import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+// Makes dist/ of src/ whole: into a fresh folder first, then swapped in, so that a build that fails leaves the old one,
+// and a `crossdc` that starts meanwhile sees one build or the other. Types are checked elsewhere (`npm run types`).
+//
+// The modules of the program and of its packages go together into few files, one for each part that is loaded at its own
+// time: a gateway starts in half the time that it takes to read them one by one. pg alone is read where npm put it.
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 
-/** Null where only the packages for running were installed; the compiler alone may be there even so, as another's peer. */
-function findCompiler() {
-  const { resolve } = createRequire(import.meta.url);
+/** Files that are started by themselves; their places in dist/ are those in src/. */
+const STARTED = ['cli/main.ts', 'cli/demo/application.ts', 'cli/demo/leash.ts'];
+const COMMAND = 'cli/crossdc.cts';
+
+/** Null where only the packages for running were installed. */
+async function findBundler() {
   try {
-    resolve('@types/node/package.json');
-    return join(dirname(resolve('typescript/package.json')), 'bin/tsc');
+    return await import('esbuild');
   } catch {
     return null;
   }
 }
 
-function build(compiler) {
+async function build(bundler) {
   // Beside dist/ and not in /tmp: a rename works only within one file system.
   const work = mkdtempSync(join(root, '.build-'));
   try {
     const fresh = join(work, 'fresh');
-    execFileSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json'), '--outDir', fresh], {
-      stdio: 'inherit',
+    const source = join(root, 'src');
+    const common = {
+      outdir: fresh,
+      outbase: source,
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      sourcemap: true,
+      sourcesContent: false,
+      logLevel: 'warning',
+    };
+    await bundler.build({
+      ...common,
+      entryPoints: STARTED.map((path) => join(source, path)),
+      format: 'esm',
+      splitting: true,
+      chunkNames: 'chunks/[name]-[hash]',
+      // The database's client is loaded by those who use it, and replaced by nobody but the tests that count its statements.
+      external: ['pg'],
+      // Packages that are no ES modules ask for Node.js's own by require().
+      banner: {
+        js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
+      },
     });
-    const openapi = join(root, 'docs/openapi.json');
-    if (existsSync(openapi)) cpSync(openapi, join(fresh, 'openapi.json'));
+    await bundler.build({
+      ...common,
+      entryPoints: [join(source, COMMAND)],
+      format: 'cjs',
+      outExtension: { '.js': '.cjs' },
+      plugins: [
+        {
+          name: 'the program that the command starts is a file of its own',
+          setup: ({ onResolve }) =>
+            onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: './main.js', external: true })),
+        },
+      ],
+    });
+    copyFileSync(join(root, 'docs/openapi.json'), join(fresh, 'openapi.json'));
     chmodSync(join(fresh, 'cli/crossdc.cjs'), 0o755);
     if (existsSync(dist)) renameSync(dist, join(work, 'old'));
     renameSync(fresh, dist);
@@ -38,13 +74,13 @@ function build(compiler) {
   }
 }
 
-const compiler = findCompiler();
-if (compiler !== null) {
+const bundler = await findBundler();
+if (bundler !== null) {
   try {
-    build(compiler);
+    await build(bundler);
   } catch (error) {
-    // The compiler has already printed what is wrong; anything else is said here.
-    if (error.status === undefined) throw error;
+    // The bundler has already printed what is wrong; anything else is said here.
+    if (error.errors === undefined) throw error;
     process.exitCode = 1;
   }
 } else if (existsSync(join(dist, 'cli/crossdc.cjs'))) {

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { escapeIdentifier } from 'pg';
+import { packageFile } from '../../package-files.ts';
 import type { TableNames } from './table-names.ts';
 
-/** Three folders below the project, compiled or not. */
-const FOLDER = new URL('../../../sql/', import.meta.url);
+const FOLDER = 'sql';
 const FILE = /^(\d{6})_[a-z0-9_]+\.sql$/;
 
 export interface Migration {
@@ -14,12 +14,12 @@ export interface Migration {
 
 /** In the order of their numbers. */
 export function loadMigrations(): readonly Migration[] {
-  return readdirSync(FOLDER)
+  return readdirSync(packageFile(FOLDER))
     .flatMap((name) => {
       const number = FILE.exec(name)?.[1];
       return number === undefined
         ? []
-        : [{ number: Number(number), text: readFileSync(new URL(name, FOLDER), 'utf8') }];
+        : [{ number: Number(number), text: readFileSync(packageFile(`${FOLDER}/${name}`), 'utf8') }];
     })
     .sort((a, b) => a.number - b.number);
 }

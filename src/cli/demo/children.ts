@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { once } from 'node:events';
-import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { programModule } from '../../package-files.ts';
 
 /** How a child ended: its exit status, or the signal that ended it. */
 export interface Ended {
@@ -63,8 +63,8 @@ export class Children {
   startGateway(name: string, configFile: string, logFile: string): Child {
     const args = [
       '--import',
-      moduleUrl('./leash').href,
-      fileURLToPath(moduleUrl('../main')),
+      programModule('cli/demo/leash').href,
+      fileURLToPath(programModule('cli/main')),
       'run',
       '--config',
       configFile,
@@ -73,7 +73,10 @@ export class Children {
   }
 
   startApplication(name: string, args: readonly string[], logFile: string): Child {
-    return this.#start(name, [fileURLToPath(moduleUrl('./application')), ...args], { logFile, hasChannel: true });
+    return this.#start(name, [fileURLToPath(programModule('cli/demo/application')), ...args], {
+      logFile,
+      hasChannel: true,
+    });
   }
 
   /** A child that ended without having been asked to; the demo cannot go on. */
@@ -124,9 +127,4 @@ export class Children {
 /** What the shell has set for a gateway of its own must not reach the demo's. */
 function ownEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('CROSSDC_')));
-}
-
-/** A module of this program, compiled or not as this one is. */
-function moduleUrl(path: string): URL {
-  return new URL(path + extname(import.meta.url), import.meta.url);
 }

@@ -87,7 +87,7 @@ describe('the Dockerfile', () => {
 
   it('has beside the program what the program reads at run time', () => {
     const copied = last.filter(({ name }) => name === 'COPY').map(({ rest }) => rest);
-    // The migrations lie three folders above the module that reads them, in a checkout, a package and an image alike.
+    // The migrations lie beside package.json, in a checkout, a package and an image alike.
     expect(copied).to.include.members(['--from=build /build/dist dist', 'sql sql']);
     expect(manifest.files).to.include.members(['dist', 'sql']);
   });
