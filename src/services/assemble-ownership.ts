@@ -170,6 +170,7 @@ export function assembleOwnership(context: Context, parts: Parts): OwnershipServ
     refusal: (workload) => refusalOf(table, moves, workload, settings.dataCenter),
     came: (key) => snapshots.came(key),
     floorOf: (key) => snapshots.floorOf(key),
+    epochOf: (workload) => (table.owned().includes(workload) ? table.row(workload).epoch : 0),
   };
 
   const failback = new AutoFailback(context, { ownership, table, peers, moves });

@@ -7,6 +7,7 @@ import {
   type MoveNotice,
   type MoveProgress,
 } from '../core/move.ts';
+import { epochOfVersion } from '../core/ordering.ts';
 import type { StoredSnapshot } from '../core/snapshot.ts';
 import { messageOf } from '../errors.ts';
 import { isoTime } from '../ports/clock.ts';
@@ -206,19 +207,15 @@ export class Moves {
     return rows.filter((row) => row.state === 'missing').map((row) => row.origin);
   }
 
-  /**
-   * What our application posted since the work is ours counts, whatever number somebody else gave to what he posted after
-   * he had lost it, with a clock that was ahead or only a little later.
-   */
+  /** What our application posted counts, whatever was posted by one who lost the work to us under the same epoch. */
   async #raise(workload: string, signal: AbortSignal): Promise<void> {
     const { own } = this.#parts;
-    for (const row of own.newest()) if (this.#isOfOurTime(workload, row)) await own.raise(row.key, signal);
+    for (const { key } of own.newest()) if (key.workload === workload) await own.raise(key, signal);
   }
 
-  #isOfOurTime(workload: string, row: StoredSnapshot): boolean {
-    const { own, table } = this.#parts;
-    const isOwn = row.key.dataCenter === this.#context.settings.dataCenter;
-    return isOwn && row.key.workload === workload && own.ageMs(row) <= table.ownedForMs(workload);
+  #isOfOurTime(workload: string, { key, version }: StoredSnapshot): boolean {
+    const isOwn = key.dataCenter === this.#context.settings.dataCenter && key.workload === workload;
+    return isOwn && epochOfVersion(version) >= this.#parts.table.row(workload).epoch;
   }
 
   /**

@@ -1,3 +1,4 @@
+import { epochOfVersion } from '../core/ordering.ts';
 import { keyText, listed, newestOfEach, type SnapshotKey, type StoredSnapshot } from '../core/snapshot.ts';
 import { GatewayError } from '../errors.ts';
 import { isoTime } from '../ports/clock.ts';
@@ -20,6 +21,8 @@ export interface Workloads {
   came(key: SnapshotKey): boolean;
   /** The greatest version of it that came here from anybody. */
   floorOf(key: SnapshotKey): number;
+  /** Under which we own it; 0 when we do not. */
+  epochOf(workload: string): number;
 }
 
 /** The snapshots of our own application: durable here first, then planned for every peer. */
@@ -48,6 +51,7 @@ export class OwnSnapshots {
     refusal: () => null,
     came: () => false,
     floorOf: () => 0,
+    epochOf: () => 1,
   };
 
   constructor(
@@ -116,7 +120,8 @@ export class OwnSnapshots {
             // From here on it will be accepted: whoever hands the workload over has to wait for it.
             begun.push(this.#beginWriting(key.workload));
             const seen = Math.max(this.#seenByPeers.get(keyText(key)) ?? 0, this.workloads.floorOf(key));
-            return rules.nextNumber(newest?.version ?? 0, clock.wallMs(), seen);
+            const epoch = this.workloads.epochOf(key.workload);
+            return rules.nextVersion(newest?.version ?? 0, clock.wallMs(), { seen, epoch });
           },
           takenAt: () => copied?.takenAt ?? isoTime(clock.wallMs()),
           incarnation: this.#identity.incarnation,
@@ -282,12 +287,15 @@ export class OwnSnapshots {
   }
 
   /**
-   * Gives our newest version, whichever run accepted it, a greater number than one that came here from somebody else:
-   * we own the work, and what was posted elsewhere meanwhile was posted by one who had lost it.
+   * Gives our newest version, whichever run accepted it, a greater number than one of the same epoch that came here from
+   * somebody else: two had taken the work over, and we were told to keep it. What has a later epoch was accepted by one
+   * who owned it after us, and counts.
    */
   async raise(key: SnapshotKey, signal: AbortSignal): Promise<void> {
     const newest = this.newestOf(key);
-    if (newest === undefined || newest.version > this.workloads.floorOf(key)) return;
+    const other = this.workloads.floorOf(key);
+    if (newest === undefined || newest.version > other) return;
+    if (epochOfVersion(newest.version) < epochOfVersion(other)) return;
     await this.#copyAbove(newest, signal);
   }
 

@@ -5,7 +5,7 @@ import { hearsUs, nextDeadline } from '../core/silence.ts';
 import { changeOwner, hearConflict, hearRow, notPrimaryBecause, reserveEpoch } from '../core/ownership.ts';
 import { ReplicationPlan } from '../core/replication-plan.ts';
 import { expendable } from '../core/retention.ts';
-import { nextNumber } from '../core/ordering.ts';
+import { nextNumber, nextVersion } from '../core/ordering.ts';
 import { newestOffered } from '../core/snapshot.ts';
 import { takeoverBlock } from '../core/takeover.ts';
 
@@ -21,6 +21,7 @@ export interface Rules {
   readonly hearsUs: typeof hearsUs;
   readonly expendable: typeof expendable;
   readonly nextNumber: typeof nextNumber;
+  readonly nextVersion: typeof nextVersion;
   readonly newestOffered: typeof newestOffered;
   readonly hearRow: typeof hearRow;
   readonly hearConflict: typeof hearConflict;
@@ -39,6 +40,7 @@ export const RULES: Rules = {
   hearsUs,
   expendable,
   nextNumber,
+  nextVersion,
   newestOffered,
   hearRow,
   hearConflict,

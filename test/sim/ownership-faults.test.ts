@@ -75,6 +75,16 @@ const PLANTED: readonly Planted[] = [
     found: /has heard epoch \d+ of dc\d and stays at/,
   },
   {
+    promise: 'what a later owner accepts is newer',
+    fault: 'versions do not know of epochs',
+    // It takes a while until the one who lost the work has posted after its owner did.
+    planted: {
+      ...withRules({ nextVersion: (last, wallMs, { seen }) => RULES.nextVersion(last, wallMs, { seen, epoch: 0 }) }),
+      chaosMs: 5000,
+    },
+    found: /under epoch \d+; under epoch \d+ there is/,
+  },
+  {
     promise: '/primary turns 200 last',
     fault: 'it does not wait for the delivery',
     planted: withRules({

@@ -6,7 +6,9 @@ import { ownershipRecord } from '../../src/services/ownership-record.ts';
 import type { OwnershipNews } from '../../src/wire/ownership.ts';
 import { Violation } from './oracle.ts';
 import { MovedSnapshots } from './ownership-moves.ts';
+import { VersionOrder } from './ownership-order.ts';
 import { Overlaps } from './ownership-overlaps.ts';
+import type { Accepted } from './sim-application.ts';
 import type { Beat, Observer, SimGateway } from './sim-gateway.ts';
 import type { Timeline } from './world/timeline.ts';
 import { machineOf } from './world/virtual-network.ts';
@@ -49,6 +51,7 @@ export class OwnershipOracle implements Observer {
   readonly #gateways: readonly SimGateway[];
   readonly #overlaps: Overlaps;
   readonly #moved: MovedSnapshots;
+  readonly #versions = new VersionOrder();
   readonly #memories = new Map<string, Memory>();
   /** What is on a disk: a row's text, and the numbers that it had. */
   readonly #disks = new Map<string, { text: string; epoch: number; used: number }>();
@@ -129,6 +132,15 @@ export class OwnershipOracle implements Observer {
     if (type === 'ownership-conflict') this.#overlaps.said(gateway.name, event.workload);
     if (type === 'takeover-blocked') this.#blocked(gateway, event);
     if (type === 'snapshot-damaged') this.#moved.damaged = true;
+  }
+
+  /** Its application was told that a snapshot is accepted. */
+  accepted(gateway: SimGateway, accepted: Accepted): void {
+    const { workload } = accepted;
+    if (gateway.gateway === null || this.#excused.has(workload)) return;
+    const { owner, epoch } = apiOf(gateway).serving(workload).row;
+    // It may have lost the work since the snapshot was numbered; then nobody says under which epoch that was.
+    if (owner === gateway.name) this.#accuse(this.#versions.accepted(gateway.name, accepted, epoch));
   }
 
   /** State was taken away on purpose, or an operator forces what must not be: what follows is nobody's fault. */

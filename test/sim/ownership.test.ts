@@ -3,7 +3,7 @@ import { runOwnership } from './ownership-chaos.ts';
 import type { SimWorld } from './sim-world.ts';
 
 /** More seeds for a longer look: CROSSDC_SIM_OWNERSHIP_SEEDS=50000, CROSSDC_SIM_FIRST_SEED=1 */
-const SEEDS = Number(process.env.CROSSDC_SIM_OWNERSHIP_SEEDS ?? 1500);
+const SEEDS = Number(process.env.CROSSDC_SIM_OWNERSHIP_SEEDS ?? 9000);
 const FIRST = Number(process.env.CROSSDC_SIM_FIRST_SEED ?? 1);
 const PORTION = 500;
 

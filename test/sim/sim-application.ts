@@ -61,6 +61,7 @@ export class SimApplication {
   readonly announced: { id: string; attempt: number }[] = [];
   /** What it found wrong by itself. */
   readonly complaints: string[] = [];
+  onAccepted: (accepted: Accepted) => void = () => undefined;
   /** Why a snapshot was not accepted. */
   readonly refusals: string[] = [];
 
@@ -113,8 +114,9 @@ export class SimApplication {
 
   #accept(workload: string, origin: string, version: number, isWithdrawal: boolean): void {
     const name = `${workload}\0${origin}`;
-    if (version > (this.newestAccepted.get(name)?.version ?? 0))
-      this.newestAccepted.set(name, { workload, origin, version, isWithdrawal });
+    const accepted = { workload, origin, version, isWithdrawal };
+    if (version > (this.newestAccepted.get(name)?.version ?? 0)) this.newestAccepted.set(name, accepted);
+    this.onAccepted(accepted);
     if (workload === this.#machine.name) this.accepted.set(origin, Math.max(version, this.accepted.get(origin) ?? 0));
   }
 

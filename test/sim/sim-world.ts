@@ -52,6 +52,8 @@ export class SimWorld {
       );
     }
     this.gateways = gateways;
+    for (const gateway of gateways)
+      gateway.application.onAccepted = (accepted) => this.ownership.accepted(gateway, accepted);
     this.timeline.onStep = () => {
       const [defect] = this.network.defects;
       if (defect !== undefined) throw new Violation(defect);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { compareOrder, nextNumber } from '../../../src/core/ordering.ts';
+import { compareOrder, firstVersionOf, nextNumber, nextVersion } from '../../../src/core/ordering.ts';
 
 describe('nextNumber', () => {
   const rules: [name: string, last: number, wallMs: number, seen: number, next: number][] = [
@@ -24,6 +24,46 @@ describe('nextNumber', () => {
         expect(Number.isSafeInteger(next)).to.equal(true);
       }),
     );
+  });
+});
+
+describe('nextVersion', () => {
+  const NOW = Date.UTC(2026, 10, 23);
+
+  it('is the wall time, or one more, while the home data centre owns its work for the first time', () => {
+    expect(nextVersion(0, NOW, { seen: 0, epoch: 1 })).to.equal(NOW);
+    expect(nextVersion(NOW + 9, NOW, { seen: NOW + 20, epoch: 1 })).to.equal(NOW + 21);
+    expect(nextVersion(5, 4, { seen: 0, epoch: 0 })).to.equal(6);
+  });
+
+  it('counts on from the first of its epoch', () => {
+    const first = firstVersionOf(2);
+    expect(nextVersion(0, NOW, { seen: NOW, epoch: 2 })).to.equal(first);
+    expect(nextVersion(first, NOW, { seen: NOW, epoch: 2 })).to.equal(first + 1);
+  });
+
+  it('of a later epoch is above all that an earlier owner accepts, however long it goes on and whatever its clock says', () => {
+    const epochs = fc.integer({ min: 0, max: 131_005 });
+    const posts = fc.integer({ min: 1, max: 2 ** 36 });
+    const clock = fc.double({ min: 0, max: 2 ** 52, noNaN: true });
+    fc.assert(
+      fc.property(epochs, epochs, posts, fc.tuple(clock, clock), (one, other, count, [hisClock, ourClock]) => {
+        fc.pre(one !== other);
+        const [lower, higher] = one < other ? [one, other] : [other, one];
+        fc.pre(higher > 1);
+        const first = nextVersion(0, hisClock, { seen: 0, epoch: lower });
+        const last = nextVersion(first + count - 2, hisClock, { seen: 0, epoch: lower });
+        expect(nextVersion(0, ourClock, { seen: 0, epoch: higher })).to.be.greaterThan(last);
+      }),
+    );
+  });
+
+  it('stays a safe integer, with room above it, whatever the epoch', () => {
+    expect(firstVersionOf(131_006)).to.equal(firstVersionOf(131_005) + 2 ** 36);
+    for (const epoch of [131_006, 131_007, 2 ** 40, Number.MAX_SAFE_INTEGER]) {
+      expect(firstVersionOf(epoch)).to.equal(firstVersionOf(131_006));
+      expect(Number.isSafeInteger(firstVersionOf(epoch) + 2 ** 36)).to.equal(true);
+    }
   });
 });
 
