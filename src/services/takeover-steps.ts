@@ -1,0 +1,228 @@
+import type { Delivery } from '../core/delivery.ts';
+import { isUnderWay, type Takeover, type TakeoverBlock } from '../core/takeover.ts';
+import { GatewayError, messageOf } from '../errors.ts';
+import type { Context } from './context.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { EventHub } from './event-hub.ts';
+import type { HeldSnapshots } from './held-snapshots.ts';
+import type { History } from './history.ts';
+import type { OwnershipTable } from './ownership-table.ts';
+import type { Peer } from './peer.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+import type { TakeoverChecks } from './takeover-checks.ts';
+import type { TakeoverJournal } from './takeover-journal.ts';
+import type { Watermarks } from './watermarks.ts';
+import type { WorkloadSnapshots } from './workload-snapshots.ts';
+
+/** Who began a takeover that no operator asked for. */
+export const AUTOMATIC = 'automatic';
+
+interface Parts {
+  readonly table: OwnershipTable;
+  readonly peers: PeerDirectory;
+  readonly held: HeldSnapshots;
+  readonly snapshots: WorkloadSnapshots;
+  readonly deliveries: Deliveries;
+  readonly events: EventHub;
+  readonly watermarks: Watermarks;
+  readonly history: History;
+  readonly journal: TakeoverJournal;
+  readonly checks: TakeoverChecks;
+}
+
+/**
+ * Takes the steps of a takeover, each durable before the next, and every way out of it: that it is completed, cancelled
+ * or blocked. When it may begin, and when to look at it again, is not decided here.
+ */
+export class TakeoverSteps {
+  readonly #context: Context;
+  readonly #parts: Parts;
+  /** Begun by a former run, which a crash may have kept from saying so. */
+  readonly #maybeUnsaid = new Set<string>();
+  /** Called when a row is ours now: everybody is to hear it at once. */
+  onOwnerChanged: () => void = () => undefined;
+  /** Called when one is blocked now. */
+  onBlocked: () => void = () => undefined;
+
+  constructor(context: Context, parts: Parts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  async load(workloads: readonly string[]): Promise<void> {
+    const { journal } = this.#parts;
+    await journal.load(workloads);
+    for (const { workload, phase } of journal.underWay()) if (phase === 'due') this.#maybeUnsaid.add(workload);
+  }
+
+  /** Durable, then said; the rest is for `advance`. */
+  async begin(workload: string, from: string, by: { forced: boolean; actor: string }): Promise<void> {
+    await this.#sayStarted(await this.#parts.journal.begin(workload, from, by));
+  }
+
+  async #sayStarted({ workload, from, actor }: Takeover): Promise<void> {
+    this.#maybeUnsaid.delete(workload);
+    await this.#parts.events.publish({ type: 'takeover-started', workload, dataCenter: from, epoch: 0, actor });
+  }
+
+  /** Whoever forces it does not wait for an application that never answers: what it was offered it finds by `/v1/restore`. */
+  async overrule(takeover: Takeover): Promise<void> {
+    await this.#parts.journal.save(takeover);
+    const delivery =
+      takeover.epoch === 0 ? undefined : this.#parts.deliveries.ofChange(takeover.workload, takeover.epoch);
+    if (takeover.forced && delivery !== undefined) await this.#parts.deliveries.cancel(delivery.id);
+  }
+
+  /** Before its turn came the owner may have been heard again, or another one may own it: what ends that has passed by. */
+  async #isVoid(workload: string, peer: Peer | undefined): Promise<boolean> {
+    const takeover = this.#parts.journal.get(workload);
+    if (!isUnderWay(takeover) || this.isOurs(takeover)) return false;
+    const isSame = this.#parts.table.row(workload).owner === takeover.from;
+    if (isSame && this.#mayGoOn(takeover, peer)) return false;
+    await this.cancel(takeover, isSame ? 'the peer was heard again' : 'another data centre owns the workload now');
+    return true;
+  }
+
+  /** As far as it goes now. Every way out leaves a record from which the next call, or the next run, goes on. */
+  async advance(workload: string, peer: Peer | undefined): Promise<void> {
+    const { deliveries, held, journal, table } = this.#parts;
+    let takeover = journal.get(workload);
+    if (!isUnderWay(takeover)) return;
+    if (this.isOurs(takeover)) {
+      await this.complete(takeover);
+      return;
+    }
+    if (takeover.actor !== AUTOMATIC && (await this.#isVoid(workload, peer))) return;
+    if (!this.#mayGoOn(takeover, peer)) return;
+    if (takeover.phase === 'due') {
+      if (this.#maybeUnsaid.has(workload)) await this.#sayStarted(takeover);
+      const block = this.#block(takeover, peer);
+      if (block !== null) {
+        await this.#blocked(takeover, block);
+        return;
+      }
+      const epoch = await table.reserve(workload);
+      takeover = await journal.step({ ...takeover, epoch, phase: 'delivering', blockedBy: null }, 'checked');
+    }
+    if (takeover.phase === 'delivering') {
+      if (!held.store.isKnown) {
+        await this.#blocked(takeover, 'store-unavailable');
+        return;
+      }
+      const delivery = await this.#delivery(takeover);
+      if (delivery !== undefined && takeover.delivery === null)
+        takeover = await journal.step({ ...takeover, delivery: delivery.id, blockedBy: null }, 'delivered');
+      // Asked again: while it was written the application may have answered.
+      const now = deliveries.ofChange(workload, takeover.epoch);
+      if (now !== undefined && !deliveries.isOver(now)) return;
+      takeover = await journal.step({ ...takeover, phase: 'changing', blockedBy: null }, 'acknowledged');
+    }
+    await this.#change(takeover, peer);
+  }
+
+  async #change(takeover: Takeover, peer: Peer | undefined): Promise<void> {
+    const { workload, epoch } = takeover;
+    // It may have been heard again meanwhile; what its return calls off comes after us in the queue.
+    if (!this.#mayGoOn(takeover, peer)) return;
+    let isChanged: boolean;
+    try {
+      const owner = this.#context.settings.dataCenter;
+      isChanged = await this.#parts.table.change(workload, { owner, epoch, reason: 'takeover' });
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#context.log.warn({ workload, error: messageOf(error) }, 'the change of owner cannot be recorded yet');
+      await this.#blocked(takeover, 'state-unwritable');
+      return;
+    }
+    if (isChanged) await this.complete(takeover);
+    else await this.cancel(takeover, 'another data centre owns the workload now');
+  }
+
+  /** The row is ours and durable. Said at least once: a crash between saying and noting says it again. */
+  async complete(takeover: Takeover): Promise<void> {
+    const { events, history, journal } = this.#parts;
+    const { workload, from, epoch } = takeover;
+    this.onOwnerChanged();
+    const to = this.#context.settings.dataCenter;
+    await events.publish({ type: 'owner-changed', workload, from, to, epoch, reason: 'takeover' });
+    const changed = await journal.step({ ...takeover, phase: 'changing', blockedBy: null }, 'owner-changed');
+    const seconds = changed.steps.reduce((sum, step) => sum + step.seconds, 0);
+    await events.publish({
+      type: 'takeover-completed',
+      workload,
+      dataCenter: from,
+      epoch,
+      reason: 'takeover',
+      seconds,
+    });
+    const completed = journal.taken({ ...changed, phase: 'completed' }, 'completed');
+    // What is over is looked at by no later run: everything is said before it is written.
+    await history.record(this.#entry(completed, 'completed'));
+    await this.#end(completed);
+  }
+
+  /** Called off before its change of owner, for the reason that is shown. Its delivery ends with it. */
+  async cancel(takeover: Takeover, reason: string): Promise<void> {
+    const { deliveries, events, history, journal } = this.#parts;
+    const { workload, from, epoch, delivery } = takeover;
+    const open = delivery ?? (epoch === 0 ? null : (deliveries.ofChange(workload, epoch)?.id ?? null));
+    if (open !== null && deliveries.has(open)) await deliveries.cancel(open);
+    const cancelled = journal.taken({ ...takeover, phase: 'cancelled', blockedBy: null }, 'cancelled');
+    await events.publish({ type: 'takeover-cancelled', workload, dataCenter: from, epoch, delivery: open, reason });
+    await history.record(this.#entry(cancelled, `cancelled: ${reason}`));
+    await this.#end(cancelled);
+  }
+
+  /** Written as it is now: an operator may have acknowledged it while its end was said. */
+  async #end({ workload, id }: Takeover): Promise<void> {
+    const now = this.#parts.journal.get(workload);
+    if (now?.id === id) await this.#parts.journal.save(now);
+  }
+
+  async #blocked(takeover: Takeover, block: TakeoverBlock): Promise<void> {
+    const { workload, from, epoch } = takeover;
+    if (takeover.blockedBy === block) return;
+    this.#parts.journal.show({ ...takeover, blockedBy: block });
+    await this.#parts.events.publish({ type: 'takeover-blocked', workload, dataCenter: from, epoch, reason: block });
+    this.onBlocked();
+  }
+
+  /** The one of this epoch, also one that a crash kept from being noted; made when there is something to hand over. */
+  async #delivery(takeover: Takeover): Promise<Delivery | undefined> {
+    const { deliveries, snapshots, watermarks } = this.#parts;
+    const { workload, from, epoch } = takeover;
+    const made = deliveries.ofChange(workload, epoch);
+    if (made !== undefined) return made;
+    // One of a change that came to nothing, and that nobody has called off, would be waited for beside ours.
+    for (const other of deliveries.list('open'))
+      if (other.workload === workload && other.reason !== 'manual') await deliveries.cancel(other.id);
+    const due = from === this.#context.settings.dataCenter ? [] : snapshots.due(workload);
+    if (due.length === 0) return undefined;
+    const fresh = { workload, epoch, watermarks: watermarks.frozen(from), snapshots: due };
+    return deliveries.create({ reason: 'takeover', dataCenter: from, ...fresh });
+  }
+
+  #block({ workload, actor, forced }: Takeover, peer: Peer | undefined): TakeoverBlock | null {
+    const byHand = actor !== AUTOMATIC;
+    return this.#parts.checks.block(workload, peer, { byHand, forced, hasBegun: true, isInBlockPeriod: false });
+  }
+
+  #mayGoOn(takeover: Takeover, peer: Peer | undefined): boolean {
+    if (takeover.forced || peer === undefined) return true;
+    const { state } = peer.health;
+    return state === 'down' || (takeover.actor !== AUTOMATIC && state === 'left');
+  }
+
+  /** Whether the row is the one that this takeover made. */
+  isOurs({ workload, epoch }: Takeover): boolean {
+    const row = this.#parts.table.row(workload);
+    return epoch > 0 && row.epoch === epoch && row.owner === this.#context.settings.dataCenter;
+  }
+
+  #entry(takeover: Takeover, outcome: string): Parameters<History['record']>[0] {
+    const { workload, from, actor, epoch, forced, steps, delivery } = takeover;
+    const peer = this.#parts.peers.find(from);
+    const inputs = { epoch, forced, delivery, ...this.#parts.checks.inputs(workload, peer) };
+    return { kind: 'takeover', workload, dataCenter: from, actor, outcome, inputs, steps };
+  }
+}
