@@ -163,6 +163,7 @@ export function assembleOwnership(context: Context, parts: Parts): OwnershipServ
     return Math.max(table.row(workload).epoch, takeover?.from === workload ? takeover.epoch : 0);
   };
   returned.epochOfMove = (returnId) => target.epochOf(returnId);
+  watermarks.owned = () => Object.fromEntries(table.owned().map((workload) => [workload, table.row(workload).epoch]));
   returned.watermarksOf = (dataCenter) => watermarks.frozen(dataCenter);
   returned.epochOf = (workload) => (table.knows(workload) ? table.row(workload).epoch : 0);
   own.workloads = {

@@ -245,9 +245,10 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
       ownershipOf: (workload) => {
         if (!table.knows(workload)) return undefined;
         const { owner, epoch } = table.row(workload);
-        return { owner, epoch, wasOurs: table.wasOurs(workload) };
+        return { owner, epoch, wasOurs: table.wasOurs(workload), before: table.ownerBefore(workload) };
       },
       ownWatermarks: () => watermarks.own(),
+      ownWatermarksOf: (workload, epoch) => watermarks.ownUnder(workload, epoch),
       watermarksOf: (name) => (peers.find(name) === undefined ? undefined : watermarks.frozen(name)),
     }),
     verify: new Verify(context, { transport, own }),

@@ -34,6 +34,7 @@ const schema = v.object({
   madeAt: v.string(),
   acknowledged: v.number(),
   wasOurs: v.boolean(),
+  before: v.optional(v.nullable(v.string()), null),
   /** RFC 3339, of our own wall clock: until when we are known to have run as its owner; null when we did not. */
   ranUntil: v.optional(v.nullable(v.string()), null),
   /** What was heard and not said yet: a crash in between must not leave the application waiting for it. */
@@ -44,6 +45,7 @@ interface Kept {
   readonly ownership: Ownership;
   readonly acknowledged: number;
   readonly wasOurs: boolean;
+  readonly before: string | null;
   readonly unsaid: readonly HearEffect[];
 }
 
@@ -52,10 +54,10 @@ export function ownershipRecord(workload: string): string {
 }
 
 export function recordOfOwnership(
-  { ownership, acknowledged, wasOurs, unsaid }: Kept,
+  { ownership, acknowledged, wasOurs, before, unsaid }: Kept,
   times: { readonly madeAt: string; readonly ranUntil: string | null },
 ): object {
-  return { ...ownership, ...times, acknowledged, wasOurs, unsaid };
+  return { ...ownership, ...times, acknowledged, wasOurs, before, unsaid };
 }
 
 /** @returns null when there is none, or none that this version can read */
@@ -65,8 +67,8 @@ export function parseOwnership(
 ): (Kept & { readonly madeAtMs: number; readonly ranUntilMs: number | null }) | null {
   const result = v.safeParse(schema, value);
   if (!result.success || result.output.row.workload !== workload) return null;
-  const { madeAt, ranUntil, acknowledged, wasOurs, unsaid, ...ownership } = result.output;
+  const { madeAt, ranUntil, acknowledged, wasOurs, before, unsaid, ...ownership } = result.output;
   const madeAtMs = Date.parse(madeAt);
   const ranUntilMs = ranUntil === null ? null : Date.parse(ranUntil);
-  return Number.isNaN(madeAtMs) ? null : { ownership, acknowledged, wasOurs, unsaid, madeAtMs, ranUntilMs };
+  return Number.isNaN(madeAtMs) ? null : { ownership, acknowledged, wasOurs, before, unsaid, madeAtMs, ranUntilMs };
 }

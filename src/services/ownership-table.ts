@@ -36,6 +36,8 @@ interface Entry {
   acknowledged: number;
   /** We were its owner and are not any more. */
   wasOurs: boolean;
+  /** Who owned it before its present owner; null while it never had another. */
+  before: string | null;
   /** Monotonic: until when we ran as its owner in this run; null when we did not. */
   ranUntil: number | null;
   /** Monotonic: when that was last noted on the disk for its own sake. */
@@ -84,11 +86,11 @@ export class OwnershipTable {
       return;
     }
     const ageMs = Math.max(0, clock.wallMs() - found.madeAtMs);
-    const { ownership, acknowledged, wasOurs, unsaid, ranUntilMs } = found;
+    const { ownership, acknowledged, wasOurs, before, unsaid, ranUntilMs } = found;
     const madeAt = clock.now() - ageMs;
     // A former run may have worked on after somebody took over: that it was ended since makes it no less a conflict.
     const ranUntil = ranUntilMs === null ? null : clock.now() - Math.max(0, clock.wallMs() - ranUntilMs);
-    const restored = { ownership, acknowledged, wasOurs, unsaid, madeAt, ranUntil };
+    const restored = { ownership, acknowledged, wasOurs, before, unsaid, madeAt, ranUntil };
     this.#entries.set(workload, { ...restored, notedAt: -Infinity, lost: null, saves: 0 });
   }
 
@@ -127,6 +129,11 @@ export class OwnershipTable {
 
   wasOurs(workload: string): boolean {
     return this.knows(workload) && this.#entry(workload).wasOurs;
+  }
+
+  /** Who did the work before its present owner; null while it never had another. */
+  ownerBefore(workload: string): string | null {
+    return this.knows(workload) ? this.#entry(workload).before : null;
   }
 
   /** How long ago its last takeover was, wherever it was made; null when its row is of no takeover, or was acknowledged. */
@@ -181,7 +188,7 @@ export class OwnershipTable {
           entry.lost = entry.ranUntil === null ? null : { row: entry.ownership.row, ranUntil: entry.ranUntil };
         entry.madeAt = clock.now() - heard.ageMs;
         entry.ranUntil = null;
-        entry.wasOurs = isLost(entry, ownership, settings.dataCenter);
+        Object.assign(entry, formerOwners(entry, ownership, settings.dataCenter));
       }
       this.#take(workload, entry, ownership, effects);
     }
@@ -223,7 +230,7 @@ export class OwnershipTable {
    * @throws GatewayError `store-full`, `store-unavailable`; then the row is the one before, here and after a restart
    */
   async change(workload: string, change: ChangeOfOwner): Promise<boolean> {
-    const { clock, rules } = this.#context;
+    const { clock, rules, settings } = this.#context;
     const entry = this.#entry(workload);
     const dated = { ...change, since: isoTime(clock.wallMs()) };
     const madeAt = clock.now();
@@ -235,7 +242,10 @@ export class OwnershipTable {
       try {
         await this.#records.write(
           ownershipRecord(workload),
-          recordOfOwnership({ ...entry, ownership: wanted }, { madeAt: dated.since, ranUntil: null }),
+          recordOfOwnership(
+            { ...entry, ...formerOwners(entry, wanted, settings.dataCenter), ownership: wanted },
+            { madeAt: dated.since, ranUntil: null },
+          ),
         );
       } catch (error) {
         // It may have reached the disk all the same; whoever reads it next must find what we go on with.
@@ -249,7 +259,7 @@ export class OwnershipTable {
       }
       // What was written of it meanwhile stands on the disk with the old row: ours goes again, before anybody hears of it.
     } while (entry.saves !== saves);
-    entry.wasOurs = isLost(entry, wanted, this.#context.settings.dataCenter);
+    Object.assign(entry, formerOwners(entry, wanted, settings.dataCenter));
     entry.ownership = wanted;
     entry.madeAt = madeAt;
     entry.ranUntil = null;
@@ -329,6 +339,7 @@ export class OwnershipTable {
       madeAt: clock.now(),
       acknowledged: 0,
       wasOurs: false,
+      before: null,
       ranUntil: null,
       notedAt: -Infinity,
       lost: null,
@@ -349,6 +360,14 @@ export class OwnershipTable {
   }
 }
 
-function isLost({ wasOurs, ownership }: Entry, next: Ownership, self: string): boolean {
-  return next.row.owner !== self && (wasOurs || ownership.row.owner === self);
+function formerOwners(
+  { wasOurs, before, ownership }: Entry,
+  next: Ownership,
+  self: string,
+): Pick<Entry, 'wasOurs' | 'before'> {
+  const { owner } = ownership.row;
+  return {
+    wasOurs: next.row.owner !== self && (wasOurs || owner === self),
+    before: next.row.owner === owner ? before : owner,
+  };
 }

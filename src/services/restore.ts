@@ -12,16 +12,25 @@ type Source = RestoreCandidate['source'];
 /** Which of several copies of one version is named first: the one that is nearest. */
 const SOURCES: readonly Source[] = ['own', 'returned', 'held'];
 
+export interface KnownOwnership {
+  readonly owner: string;
+  readonly epoch: number;
+  /** We owned it, and do not any more. */
+  readonly wasOurs: boolean;
+  /** Who owned it before its owner; null while nobody did. */
+  readonly before: string | null;
+}
+
 export interface RestoreParts {
   readonly own: SnapshotStore;
   readonly returned: SnapshotStore;
   readonly held: HeldSnapshots;
   readonly damage: Damage;
   /** Who has the work now; undefined for what is neither our workload nor a peer's. */
-  readonly ownershipOf: (
-    workload: string,
-  ) => { readonly owner: string; readonly epoch: number; readonly wasOurs: boolean } | undefined;
+  readonly ownershipOf: (workload: string) => KnownOwnership | undefined;
   readonly ownWatermarks: () => Watermarks;
+  /** Those of them that were put since we own the workload under this epoch. */
+  readonly ownWatermarksOf: (workload: string, epoch: number) => Watermarks;
   /** A peer's last word; undefined for what is no peer, or one that never said any. */
   readonly watermarksOf: (dataCenter: string) => Watermarks | undefined;
 }
@@ -50,7 +59,8 @@ export class Restore {
         field: 'workload',
       });
     // Of a workload that only the stores remember everybody's first row would say just that.
-    const { owner, epoch, wasOurs } = known ?? { owner: workload, epoch: 1, wasOurs: false };
+    const ownership = known ?? { owner: workload, epoch: 1, wasOurs: false, before: null };
+    const { owner, epoch, wasOurs } = ownership;
     // Only who owns a workload takes snapshots of it from its application.
     const hasOwned = workload === self || wasOurs || rows.some(({ source }) => source === 'own');
     return {
@@ -59,7 +69,7 @@ export class Restore {
       epoch,
       superseded: owner !== self && hasOwned,
       origins: originsOf(rows),
-      watermarks: this.#watermarks(workload, owner, hasOwned),
+      watermarks: this.#watermarks(workload, ownership, hasOwned),
     };
   }
 
@@ -96,15 +106,16 @@ export class Restore {
   }
 
   /**
-   * The words of all who did the work or do it: of its home, of us where we owned it, of its owner. Of one name the last of
-   * them counts, whatever its number is: an application that starts from an older state goes back with its watermarks.
+   * The words of all who did the work or do it: of its home, of us where we owned it, of who owned it last, of its owner.
+   * Of one name the last of them counts, whatever its number is: an application that starts from an older state goes back
+   * with its watermarks. What we said ourselves before it became ours is older than what its owner until then said.
    */
-  #watermarks(workload: string, owner: string, hasOwned: boolean): Watermarks {
+  #watermarks(workload: string, { owner, epoch, before }: KnownOwnership, hasOwned: boolean): Watermarks {
     const { dataCenter: self } = this.#context.settings;
-    const speakers = [workload, ...(hasOwned ? [self] : []), owner];
-    const said = speakers.map((name) =>
-      name === self ? this.#parts.ownWatermarks() : (this.#parts.watermarksOf(name) ?? {}),
-    );
+    const { ownWatermarks, ownWatermarksOf, watermarksOf } = this.#parts;
+    const former = [workload, ...(hasOwned ? [self] : []), ...(before === null ? [] : [before])];
+    const said = former.map((name) => (name === self ? ownWatermarks() : (watermarksOf(name) ?? {})));
+    said.push(owner === self ? ownWatermarksOf(workload, epoch) : (watermarksOf(owner) ?? {}));
     return said.reduce<Watermarks>((all, one) => ({ ...all, ...one }), {});
   }
 }

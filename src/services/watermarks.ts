@@ -22,7 +22,20 @@ import type { PeerDirectory } from './peer-directory.ts';
 const OWN_RECORD = 'watermarks/own';
 const PEER_FOLDER = 'watermarks/peer';
 
-const ownSchema = v.object({ watermarks: watermarksNews });
+const ownSchema = v.object({
+  watermarks: watermarksNews,
+  putUnder: v.optional(v.record(v.string(), v.record(v.string(), positiveNumber)), {}),
+});
+/** By the name of a watermark: the epoch of each workload that was ours when it was put. */
+type PutUnder = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+interface Own {
+  readonly watermarks: WatermarkMap;
+  readonly putUnder: PutUnder;
+}
+
+const NONE: Own = { watermarks: {}, putUnder: {} };
+
 const peerSchema = v.object({ dataCenter: dataCenterName, incarnation: positiveNumber, watermarks: watermarksNews });
 
 /**
@@ -36,12 +49,14 @@ export class Watermarks implements WatermarksApi {
   readonly #peers: PeerDirectory;
   readonly #flush: () => void;
   /** What was put so far: the bounds are judged by it, and the next write has it. */
-  #taken: WatermarkMap = {};
+  #taken: Own = NONE;
   /** What of it is durable, or will be as soon as the disk takes it; no other is shown or said. */
-  #own: WatermarkMap = {};
-  readonly #ownWrites: LatestWrite<WatermarkMap>;
+  #own: Own = NONE;
+  readonly #ownWrites: LatestWrite<Own>;
   readonly #heard = new Map<string, KnownWatermarks>();
   readonly #heardWrites = new Map<string, LatestWrite<KnownWatermarks>>();
+  /** The workloads that are ours, each with its epoch. */
+  owned: () => Readonly<Record<string, number>> = () => ({});
 
   /** @param parts.flush begins to send a heartbeat to every peer now, and waits for nothing */
   constructor(context: Context, parts: { records: DurableRecords; peers: PeerDirectory; flush: () => void }) {
@@ -49,16 +64,16 @@ export class Watermarks implements WatermarksApi {
     this.#records = parts.records;
     this.#peers = parts.peers;
     this.#flush = parts.flush;
-    this.#ownWrites = new LatestWrite(async (watermarks) => {
-      await this.#records.settle(OWN_RECORD, { watermarks });
-      this.#own = watermarks;
+    this.#ownWrites = new LatestWrite(async (own) => {
+      await this.#records.settle(OWN_RECORD, own);
+      this.#own = own;
     });
   }
 
   /** Brings back what a former run knew. A record that cannot be understood is as good as none. */
   async load(): Promise<void> {
     const own = v.safeParse(ownSchema, await this.#records.read(OWN_RECORD));
-    if (own.success) this.#taken = this.#own = withoutNothings(own.output.watermarks);
+    if (own.success) this.#taken = this.#own = { ...own.output, watermarks: withoutNothings(own.output.watermarks) };
     for (const name of await this.#records.list(PEER_FOLDER)) {
       const record = v.safeParse(peerSchema, await this.#records.read(name));
       if (!record.success) continue;
@@ -74,20 +89,32 @@ export class Watermarks implements WatermarksApi {
    * @throws GatewayError `watermarks-too-large`
    */
   async put(name: string, watermark: Watermark, options: { flush: boolean }): Promise<void> {
-    const put = putWatermark(this.#taken, name, watermark);
+    const put = putWatermark(this.#taken.watermarks, name, watermark);
     if (put.kind !== 'put') throw tooLarge(put);
-    this.#taken = put.watermarks;
-    await this.#ownWrites.put(put.watermarks);
+    const { watermarks } = put;
+    const putUnder = Object.entries({ ...this.#taken.putUnder, [name]: this.owned() });
+    // One that was removed takes its epochs with it.
+    const kept = putUnder.filter(([other]) => Object.hasOwn(watermarks, other));
+    this.#taken = { watermarks, putUnder: Object.fromEntries(kept) };
+    await this.#ownWrites.put(this.#taken);
     if (options.flush) this.#flush();
   }
 
   own(): WatermarkMap {
-    return this.#own;
+    return this.#own.watermarks;
+  }
+
+  /** Those of ours that were put while the workload was ours under this epoch. */
+  ownUnder(workload: string, epoch: number): WatermarkMap {
+    const { watermarks, putUnder } = this.#own;
+    const put = Object.entries(watermarks).filter(([name]) => putUnder[name]?.[workload] === epoch);
+    return Object.fromEntries(put);
   }
 
   /** What a message to a peer says of them; undefined while there are none. */
   news(): WatermarkMap | undefined {
-    return Object.keys(this.#own).length === 0 ? undefined : this.#own;
+    const { watermarks } = this.#own;
+    return Object.keys(watermarks).length === 0 ? undefined : watermarks;
   }
 
   /** Takes what a fresh message of a peer says. Waits for nothing: it is written beside the answer, the newest last. */

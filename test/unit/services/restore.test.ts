@@ -3,7 +3,7 @@ import type { Watermarks } from '../../../src/core/watermarks.ts';
 import type { GatewayError } from '../../../src/errors.ts';
 import type { RestoreView } from '../../../src/ports/ownership-api.ts';
 import { Damage } from '../../../src/services/damage.ts';
-import { Restore } from '../../../src/services/restore.ts';
+import { Restore, type KnownOwnership } from '../../../src/services/restore.ts';
 import { bytesOf, Stage } from './stage.ts';
 
 type Store = 'outgoing' | 'held' | 'returned';
@@ -12,11 +12,13 @@ type Store = 'outgoing' | 'held' | 'returned';
 class Scene {
   readonly stage = new Stage();
   readonly restore: Restore;
-  ownership: Record<string, { owner: string; epoch: number; wasOurs: boolean }> = {
-    dc1: { owner: 'dc1', epoch: 1, wasOurs: true },
-    dc2: { owner: 'dc2', epoch: 1, wasOurs: false },
+  ownership: Record<string, KnownOwnership> = {
+    dc1: { owner: 'dc1', epoch: 1, wasOurs: true, before: null },
+    dc2: { owner: 'dc2', epoch: 1, wasOurs: false, before: null },
   };
   watermarks: Record<string, Watermarks> = {};
+  /** What dc1 put under an epoch, as `workload epoch`. */
+  put: Record<string, Watermarks> = {};
 
   constructor() {
     const { context, hub: events, watch, stores, held } = this.stage;
@@ -27,6 +29,7 @@ class Scene {
       damage: new Damage(context, { events, watch, names: new Map() }),
       ownershipOf: (workload) => this.ownership[workload],
       ownWatermarks: () => this.watermarks.dc1 ?? {},
+      ownWatermarksOf: (workload, epoch) => this.put[`${workload} ${epoch}`] ?? {},
       watermarksOf: (dataCenter) => this.watermarks[dataCenter],
     });
   }
@@ -165,11 +168,11 @@ describe('what an application starts from', () => {
     const scene = await new Scene().store('held:dc2/dc2/a@1');
     expect(scene.restore.view()).to.include({ workload: 'dc1', owner: 'dc1', epoch: 1, superseded: false });
     expect(scene.restore.view('dc2')).to.include({ owner: 'dc2', superseded: false });
-    scene.ownership.dc1 = { owner: 'dc2', epoch: 2, wasOurs: false };
+    scene.ownership.dc1 = { owner: 'dc2', epoch: 2, wasOurs: false, before: 'dc1' };
     expect(scene.restore.view()).to.include({ owner: 'dc2', epoch: 2, superseded: true });
-    scene.ownership.dc2 = { owner: 'dc3', epoch: 4, wasOurs: true };
+    scene.ownership.dc2 = { owner: 'dc3', epoch: 4, wasOurs: true, before: 'dc1' };
     expect(scene.restore.view('dc2')).to.include({ superseded: true });
-    scene.ownership.dc2 = { owner: 'dc1', epoch: 5, wasOurs: true };
+    scene.ownership.dc2 = { owner: 'dc1', epoch: 5, wasOurs: false, before: 'dc3' };
     expect(scene.restore.view('dc2')).to.include({ superseded: false });
   });
 
@@ -202,19 +205,31 @@ describe('the watermarks to start from', () => {
 
   it("are those of the home, ours and its owner's together, and of one name the owner's word", async () => {
     const scene = await new Scene().store();
-    scene.ownership.dc1 = { owner: 'dc2', epoch: 2, wasOurs: true };
+    scene.ownership.dc1 = { owner: 'dc2', epoch: 2, wasOurs: true, before: 'dc1' };
     scene.watermarks = { dc1: { out: { seq: 900 }, in: { position: 'old' } }, dc2: { out: { seq: 700 } } };
     expect(scene.restore.view().watermarks).to.deep.equal({ out: { seq: 700 }, in: { position: 'old' } });
-    scene.ownership.dc1 = { owner: 'dc1', epoch: 3, wasOurs: true };
-    expect(scene.restore.view().watermarks).to.deep.equal({ out: { seq: 900 }, in: { position: 'old' } });
+  });
+
+  it('are those of whoever had the work last when it comes home, until our application says more', async () => {
+    const scene = await new Scene().store();
+    scene.ownership.dc1 = { owner: 'dc1', epoch: 3, wasOurs: false, before: 'dc2' };
+    scene.watermarks = { dc1: { out: { seq: 900 }, in: { position: 'old' } }, dc2: { out: { seq: 1200 } } };
+    expect(scene.restore.view().watermarks).to.deep.equal({ out: { seq: 1200 }, in: { position: 'old' } });
+    scene.put['dc1 3'] = { out: { seq: 1201 } };
+    expect(scene.restore.view().watermarks).to.deep.equal({ out: { seq: 1201 }, in: { position: 'old' } });
+  });
+
+  it('are those of the last owner, and not those of the home, when a third one takes over', async () => {
+    const scene = await new Scene().store();
+    scene.ownership.dc2 = { owner: 'dc1', epoch: 3, wasOurs: false, before: 'dc3' };
+    scene.watermarks = { dc1: { mine: { seq: 1 } }, dc2: { out: { seq: 5 } }, dc3: { out: { seq: 9 } } };
+    expect(scene.restore.view('dc2').watermarks).to.deep.equal({ out: { seq: 9 } });
   });
 
   it('go back when the application of its owner started from something older', async () => {
     const scene = await new Scene().store();
-    scene.ownership.dc2 = { owner: 'dc3', epoch: 4, wasOurs: true };
+    scene.ownership.dc2 = { owner: 'dc3', epoch: 4, wasOurs: true, before: 'dc1' };
     scene.watermarks = { dc1: { out: { seq: 8 } }, dc2: { out: { seq: 9 }, in: { seq: 1 } }, dc3: { out: { seq: 7 } } };
     expect(scene.restore.view('dc2').watermarks).to.deep.equal({ out: { seq: 7 }, in: { seq: 1 } });
-    scene.ownership.dc2 = { owner: 'dc1', epoch: 5, wasOurs: true };
-    expect(scene.restore.view('dc2').watermarks).to.deep.equal({ out: { seq: 8 }, in: { seq: 1 } });
   });
 });

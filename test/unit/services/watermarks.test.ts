@@ -51,6 +51,22 @@ describe('the watermarks of the application here', () => {
     expect(next.news()).to.deep.equal({ published, read: { seq: 1 } });
   });
 
+  it('remember under which epoch of a workload each was put, over a restart too', async () => {
+    const { stage, watermarks } = await scene();
+    watermarks.owned = () => ({ dc1: 1 });
+    await watermarks.put('read', { seq: 1 }, NO_FLUSH);
+    watermarks.owned = () => ({ dc1: 1, dc2: 2 });
+    await watermarks.put('published', { seq: 41 }, NO_FLUSH);
+    await watermarks.put('removed', { seq: 1 }, NO_FLUSH);
+    await watermarks.put('removed', {}, NO_FLUSH);
+    const { watermarks: next } = await scene(stage.disk);
+    for (const one of [watermarks, next]) {
+      expect(one.ownUnder('dc1', 1)).to.deep.equal({ read: { seq: 1 }, published: { seq: 41 } });
+      expect(one.ownUnder('dc2', 2)).to.deep.equal({ published: { seq: 41 } });
+      expect(one.ownUnder('dc2', 4)).to.deep.equal({});
+    }
+  });
+
   it('are durable before they are said, and said before a flush is begun', async () => {
     const { stage, watermarks, flushes } = await scene();
     const { passed, open } = gate();
