@@ -13,11 +13,17 @@ function storyOf(world: SimWorld): string[] {
 }
 
 describe('owners in a world of faults', () => {
+  let runs = 0;
+  after(() => console.log(`      simulated runs around owners: ${runs}, seeds from ${FIRST} on`));
+
   for (let first = FIRST; first < FIRST + SEEDS; first += PORTION) {
     const last = Math.min(first + PORTION, FIRST + SEEDS) - 1;
     it(`are found by takeover and by plan, and everybody agrees in the end, seeds ${first} to ${last}`, async function () {
       this.timeout(120_000);
-      for (let seed = first; seed <= last; seed += 1) await runOwnership({ seed });
+      for (let seed = first; seed <= last; seed += 1) {
+        await runOwnership({ seed });
+        runs += 1;
+      }
     });
   }
 
