@@ -28,6 +28,10 @@ export function asDelivery(target: Target, value: unknown): Delivery {
   return checked<Delivery>(target, value, ['id', 'reason', 'snapshots']);
 }
 
+export function asDeliveries(target: Target, value: unknown): Delivery[] {
+  return rows(target, value, 'deliveries').map((row) => asDelivery(target, row));
+}
+
 export function asEvent(target: Target, value: unknown): GatewayEvent {
   return checked<GatewayEvent>(target, value, ['type']);
 }

@@ -42,7 +42,7 @@ type Parsed<O extends OptionTable> = ReturnType<typeof parseArgs<Strict<O>>>;
  *   given twice that is taken once, because which of the two was meant nobody knows
  */
 export function parseCommandLine<const O extends OptionTable>(grammar: Grammar<O>, argv: readonly string[]): Parsed<O> {
-  const args = [...argv];
+  const args = joinNegatives(grammar.options, argv);
   refuseRepeated(grammar, args);
   let parsed: Parsed<O>;
   try {
@@ -57,6 +57,19 @@ export function parseCommandLine<const O extends OptionTable>(grammar: Grammar<O
   const surplus = takesMore ? undefined : given[grammar.positionals.length];
   if (surplus !== undefined) throw usageError(`${grammar.name} does not take "${surplus}"${hint(grammar)}`);
   return parsed;
+}
+
+/** A negative number behind an option is meant as its value: the option's own check says better what it takes. */
+function joinNegatives(options: OptionTable, argv: readonly string[]): string[] {
+  const args: string[] = [];
+  for (const [index, arg] of argv.entries()) {
+    const before = args.at(-1) ?? '';
+    const isValue =
+      /^-\d/.test(arg) && options[before.replace(/^--/, '')]?.type === 'string' && before.startsWith('--');
+    if (isValue && !argv.slice(0, index).includes('--')) args.push(`${args.pop() ?? ''}=${arg}`);
+    else args.push(arg);
+  }
+  return args;
 }
 
 function refuseRepeated(grammar: Grammar<OptionTable>, args: string[]): void {
@@ -83,6 +96,11 @@ function usageOf(grammar: Grammar<OptionTable>, error: unknown): CliError {
     return usageError(
       `${grammar.name}: unknown option ${unknown}${didYouMean(unknown, known)}${behind}${hint(grammar)}`,
     );
+  }
+  const ambiguous = /^Option '(?:-\w, )?(--[^' ]+)[^']*' argument is ambiguous/.exec(error.message)?.[1];
+  if (ambiguous !== undefined) {
+    const needs = `${ambiguous} needs a value, and what follows it begins with -`;
+    return usageError(`${grammar.name}: ${needs}; if that is the value, write ${ambiguous}=VALUE${hint(grammar)}`);
   }
   // Node's own sentence names the option and what is wrong with it; its second line is advice that fits few.
   const [sentence = ''] = error.message.split('\n');

@@ -52,8 +52,12 @@ export class Failover {
       const plan = await this.#ask(true);
       await this.#showPlan(plan);
       if (dryRun) return this.#endDryRun(plan, before);
-      const why = `nothing has changed: what is forced may lose what the plan names; ${forceCommand(workload, to)} does it`;
-      return this.#fail({ outcome: 'refused', plan, row: before, seconds: 0 }, why);
+      const failed = failedChecks(plan);
+      const why =
+        failed.length === 0
+          ? `what is forced may lose what the plan names; ${forceCommand(workload, to)} does it`
+          : `it would be refused, and --force does not overrule that: ${failed.join('; ')}`;
+      return this.#fail({ outcome: 'refused', plan, row: before, seconds: 0 }, `nothing has changed: ${why}`);
     }
     this.#startedAt = performance.now();
     const plan = await this.#begin(before);
@@ -87,9 +91,10 @@ export class Failover {
     }
   }
 
+  /** The checks of a forced change are made as it would be: what fails among them no force overrules. */
   async #endDryRun(plan: MovePlan, row: OwnershipView): Promise<number> {
     const failed = failedChecks(plan);
-    if (failed.length === 0 || this.#wanted.force)
+    if (failed.length === 0)
       return this.#succeed({ outcome: 'planned', plan, row, seconds: 0 }, 'nothing has changed: this was --dry-run');
     return this.#fail({ outcome: 'refused', plan, row, seconds: 0 }, `it would be refused: ${failed.join('; ')}`);
   }
@@ -138,7 +143,8 @@ export class Failover {
       if (this.#wanted.json) await this.#showReport(report);
       throw lost;
     }
-    const said = rowLines(row, this.#wanted.to, (at) => formatAge(at, this.#io.wallMs()));
+    const ageOf = (at: string): string => formatAge(at, this.#io.wallMs());
+    const said = rowLines(row, { here: this.#wanted.to, peers: [], ageOf });
     const where = said.length === 0 ? 'crossdc ownership shows how it goes on' : said.join('; ');
     return this.#fail(report, `not done after ${this.#seconds().toFixed(1)} s, and not called off: ${where}`);
   }

@@ -1,4 +1,6 @@
+import { isOver } from '../core/move.ts';
 import { isUnderWay, type TakeoverBlock } from '../core/takeover.ts';
+import type { PeerView } from '../ports/gateway-api.ts';
 import type { OwnershipView } from '../ports/ownership-api.ts';
 
 /** The command with which an operator takes the last word on who owns a workload. */
@@ -29,11 +31,22 @@ export function adviceOnBlock(block: string, workload: string, here: string): st
   return Object.hasOwn(advice, block) ? advice[block as TakeoverBlock] : 'crossdc events says why';
 }
 
+/** From where a row is looked at. */
+export interface Onlooker {
+  /** The data centre of the gateway that answered. */
+  readonly here: string;
+  /** What it knows of its peers; empty where that was not asked. */
+  readonly peers: readonly Pick<PeerView, 'name' | 'state'>[];
+  readonly ageOf: (at: string) => string;
+}
+
 /** One line for each thing about a row that somebody should know or do, with the command that does it. */
-export function rowLines(row: OwnershipView, here: string, ageOf: (at: string) => string): string[] {
+export function rowLines(row: OwnershipView, onlooker: Onlooker): string[] {
+  const { here, ageOf } = onlooker;
   const lines = [
     ...contestLines(row),
     ...conflictLines(row),
+    ...elsewhereLines(row, onlooker),
     ...takeoverLines(row, here, ageOf),
     ...moveLines(row, ageOf),
     ...blockLines(row, here),
@@ -66,21 +79,41 @@ export function isTakeoverUnderWay(
   return takeover !== null && isUnderWay(takeover);
 }
 
-function takeoverLines({ takeover, workload }: OwnershipView, here: string, ageOf: (at: string) => string): string[] {
+/** Work whose owner has left, and our own that another one does: neither changes before somebody says so. */
+function elsewhereLines(row: OwnershipView, { here, peers }: Onlooker): string[] {
+  const { workload, owner, epoch, contestedBy, takeover, move, blockedBy } = row;
+  const isChanging = isTakeoverUnderWay(takeover) || (move !== null && !isOver(move.phase));
+  if (owner === here || contestedBy !== null || isChanging) return [];
+  const toUs = `crossdc failover ${workload} --to ${here}`;
+  const state = peers.find(({ name }) => name === owner)?.state;
+  if (state === 'left') return [`nobody does it: ${owner} has left; ${toUs} takes it here`];
+  // The work of a dead owner is taken over, and what blocks that has a line of its own, with the command that frees it.
+  if (workload !== here || state === 'down' || blockedBy !== null) return [];
+  const hasFailed = move?.phase === 'rolled-back' && move.to === here && move.epoch > epoch;
+  const failed = hasFailed ? `; the last fail-back was rolled back: ${move.reason ?? 'no reason was told'}` : '';
+  return [`${owner} does it, since epoch ${epoch}${failed}; ${toUs} brings it home`];
+}
+
+function takeoverLines(row: OwnershipView, here: string, ageOf: (at: string) => string): string[] {
+  const { takeover, workload, local } = row;
   if (!isTakeoverUnderWay(takeover)) return [];
   const { from, actor, startedAt, phase, blockedBy, delivery } = takeover;
   const what = `takeover from ${from} (${actor}) begun ${ageOf(startedAt)} ago`;
   if (blockedBy !== null) return [`${what} is blocked by ${blockedBy}: ${adviceOnBlock(blockedBy, workload, here)}`];
-  if (phase === 'delivering' && delivery !== null)
+  if (phase === 'delivering' && delivery !== null) {
+    const nobody = local.attached ? '' : ', and no application is attached here';
     return [
-      `${what} waits until the application here has acknowledged delivery ${delivery}; GET /v1/deliveries/${delivery} ` +
-        'shows what is pending, and POST …/reject gives one up',
+      `${what} waits until the application here has acknowledged delivery ${delivery}${nobody}; ` +
+        `GET /v1/deliveries/${delivery} shows what is pending, POST …/reject gives up what the application cannot use, ` +
+        `and ${forceCommand(workload, here)} goes on without the application: the delivery is called off, and what it ` +
+        'offered the application finds by /v1/restore',
     ];
+  }
   return [`${what} is under way (${phase}); crossdc events --follow shows it`];
 }
 
 function moveLines({ move }: OwnershipView, ageOf: (at: string) => string): string[] {
-  if (move === null || move.phase === 'committed' || move.phase === 'rolled-back') return [];
+  if (move === null || isOver(move.phase)) return [];
   const { from, to, phase, startedAt } = move;
   return [
     `move from ${from} to ${to} begun ${ageOf(startedAt)} ago is under way (${phase}); it completes, or rolls back to ` +

@@ -1,7 +1,7 @@
 import type { OwnershipView } from '../ports/ownership-api.ts';
 import { printable } from './display-width.ts';
 import { formatAge, formatDuration, count, yesNo } from './format.ts';
-import { rowLines } from './ownership-advice.ts';
+import { rowLines, type Onlooker } from './ownership-advice.ts';
 import type { Paint } from './paint.ts';
 import { table } from './table.ts';
 import { SECOND_MS } from '../units.ts';
@@ -12,15 +12,16 @@ const HEADINGS = ['workload', 'owner', 'attached', 'application', 'since', 'epoc
 interface Look {
   /** Whose gateway answered. */
   readonly here: string;
+  readonly peers: Onlooker['peers'];
   readonly wallMs: number;
   readonly paint: Paint;
 }
 
 /** Who owns the work, a row each; under the table what somebody should know or do. */
 export function renderOwnership(rows: readonly OwnershipView[], look: Look): string[] {
-  const { here, wallMs, paint } = look;
+  const { here, peers, wallMs, paint } = look;
   const ageOf = (at: string): string => formatAge(at, wallMs);
-  const lines = rows.flatMap((row) => rowLines(row, here, ageOf));
+  const lines = rows.flatMap((row) => rowLines(row, { here, peers, ageOf }));
   return [
     ...table(
       HEADINGS,

@@ -1,4 +1,4 @@
-import { asOwnershipRows } from './answers.ts';
+import { asOwnershipRows, asPeers } from './answers.ts';
 import { parseCommandLine, type Command } from './command.ts';
 import { EXIT } from './exit-status.ts';
 import { writeJson, writeLine } from './io.ts';
@@ -18,7 +18,7 @@ export const ownershipCommand: Command = {
 crossdc ownership [--json]
 
 Prints who owns each workload, the one of this data centre first, and under the table what somebody should know or do:
-what is contested, in conflict, blocked or under way, with the command that frees it.
+what is contested, in conflict, blocked, under way, done elsewhere or by nobody, with the command that frees it.
 
   --json             one JSON document, as GET /v1/ownership gives it
 ${TARGET_HELP}`,
@@ -30,8 +30,9 @@ ${TARGET_HELP}`,
       await writeJson(io.stdout, rows);
       return EXIT.done;
     }
+    const peers = asPeers(api.target, await api.json({ path: '/v1/peers' }));
     // The first row is that of the gateway's own workload, which bears its name.
-    const look = { here: rows[0]?.workload ?? '', wallMs: io.wallMs(), paint: paintFor(io) };
+    const look = { here: rows[0]?.workload ?? '', peers, wallMs: io.wallMs(), paint: paintFor(io) };
     for (const line of renderOwnership(rows, look)) await writeLine(io.stdout, line);
     return EXIT.done;
   },

@@ -6,6 +6,7 @@ import { CliError, EXIT } from './exit-status.ts';
 import { throwIfInterrupted, writeLine, type CliIo } from './io.ts';
 import { LocalApi } from './local-api.ts';
 import { isRefused } from './local-api-errors.ts';
+import { ownsNothing } from './owns-nothing.ts';
 import { freshSnapshots, printFresh } from './snapshots/fresh.ts';
 import { resolveTarget, TARGET_HELP, TARGET_OPTIONS } from './target.ts';
 
@@ -28,7 +29,8 @@ at most, until it is gone.
   --snapshot         first asks the application for a fresh snapshot of every origin, and waits until they are at every
                      peer that is up, and at least at one. When that fails, or takes longer than
                      snapshotRequestTimeout, the exit status is 1 and the gateway goes on; crossdc shutdown stops it
-                     all the same
+                     all the same. Where this data centre owns no workload there is nothing to ask for: it says
+                     who does its work, and shuts down
 ${TARGET_HELP}`,
   async run(argv, io) {
     const { values } = parseCommandLine(GRAMMAR, argv);
@@ -42,9 +44,18 @@ ${TARGET_HELP}`,
   },
 };
 
-/** @throws CliError when the peers do not have all of it: whoever asked for the snapshots would lose what is missing */
+/**
+ * Who owns nothing has nothing that could be lost: whoever does its work has the newest state, so the shutdown goes on.
+ *
+ * @throws CliError when the peers do not have all of it: whoever asked for the snapshots would lose what is missing
+ */
 async function takeSnapshots(api: LocalApi, io: CliIo): Promise<void> {
   const fresh = await freshSnapshots(api, {});
+  const nothing = fresh.rows.length === 0 ? await ownsNothing(api) : null;
+  if (nothing !== null) {
+    await writeLine(io.stdout, `no snapshot is taken: ${nothing}`);
+    return;
+  }
   await printFresh(io, fresh);
   if (fresh.problem === null) return;
   throw new CliError(

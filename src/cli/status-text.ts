@@ -1,22 +1,35 @@
+import type { Delivery } from '../core/delivery.ts';
 import type { PeerView, ScrubView, StatusView } from '../ports/gateway-api.ts';
 import { printable } from './display-width.ts';
 import { count, formatAge, formatBytes, yesNo } from './format.ts';
+import { openDeliveryLines } from './open-deliveries.ts';
 import { renderOwnership } from './ownership-text.ts';
 import type { Paint } from './paint.ts';
 import { alignColumns, table } from './table.ts';
 
-/** The status as lines for people: this gateway, who owns the work, its peers, then what is wrong with any machine. */
-export function renderStatus(status: StatusView, wallMs: number, paint: Paint): string[] {
+/** What is looked at: the status, and the deliveries that it counts as open. */
+export interface Seen {
+  readonly status: StatusView;
+  readonly open: readonly Delivery[];
+}
+
+/**
+ * The status as lines for people: this gateway, who owns the work, its peers, then which deliveries wait for the
+ * application and what is wrong with any machine.
+ */
+export function renderStatus({ status, open }: Seen, wallMs: number, paint: Paint): string[] {
+  const deliveries = openDeliveryLines(open, status, wallMs);
   const peers = status.peers.map((peer) => peerRow(peer, wallMs, paint));
   return [
     ...alignColumns(headerRows(status, wallMs, paint)),
     '',
-    ...renderOwnership(status.ownership, { here: status.dataCenter, wallMs, paint }),
+    ...renderOwnership(status.ownership, { here: status.dataCenter, peers: status.peers, wallMs, paint }),
     '',
     ...table(
       ['PEER', 'STATE', '>SINCE', '>LAST-HEARTBEAT', 'HEARS-US', '>PENDING', 'HELD', 'IN-SYNC', 'BLOCKED-BY'],
       peers,
     ),
+    ...(deliveries.length === 0 ? [] : ['', ...deliveries.map((line) => paint(line, 'doubtful'))]),
     ...troubles(status.peers, paint),
   ];
 }

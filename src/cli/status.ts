@@ -4,10 +4,10 @@ import { CliError, EXIT } from './exit-status.ts';
 import { isAborted, write, writeJson, writeLine, type CliIo } from './io.ts';
 import { LocalApi } from './local-api.ts';
 import { paintFor } from './paint.ts';
-import { renderStatus } from './status-text.ts';
+import { readOpenDeliveries } from './open-deliveries.ts';
+import { renderStatus, type Seen } from './status-text.ts';
 import { resolveTarget, TARGET_HELP, TARGET_OPTIONS } from './target.ts';
 import { SECOND_MS } from '../units.ts';
-import type { StatusView } from '../ports/gateway-api.ts';
 
 const GRAMMAR = {
   name: 'status',
@@ -24,8 +24,8 @@ export const statusCommand: Command = {
   help: `\
 crossdc status [--json] [--watch]
 
-Prints this data centre, who owns the work and what somebody should do about it, its peers, what is held from them and
-what is outgoing.
+Prints this data centre, who owns the work and what somebody should do about it, its peers, what is held from them, what
+is outgoing, and which deliveries wait for the application.
 
   --json             one JSON document, as GET /v1/status gives it
   --watch            again each second, until Ctrl-C
@@ -36,13 +36,13 @@ ${TARGET_HELP}`,
     if (values.watch === true) return watch(api, io, values.json === true);
     const status = asStatus(api.target, await api.json({ path: '/v1/status' }));
     if (values.json === true) await writeJson(io.stdout, status);
-    else await writeTable(io, status);
+    else await writeTable(io, { status, open: await readOpenDeliveries(api, status) });
     return EXIT.done;
   },
 };
 
-async function writeTable(io: CliIo, status: StatusView): Promise<void> {
-  for (const line of renderStatus(status, io.wallMs(), paintFor(io))) await writeLine(io.stdout, line);
+async function writeTable(io: CliIo, seen: Seen): Promise<void> {
+  for (const line of renderStatus(seen, io.wallMs(), paintFor(io))) await writeLine(io.stdout, line);
 }
 
 /** A gateway that goes away while it is watched is shown as such, not left: it may be the one that is restarted. */
@@ -52,7 +52,10 @@ async function watch(api: LocalApi, io: CliIo, asJson: boolean): Promise<number>
     try {
       const status = asStatus(api.target, await api.json({ path: '/v1/status', signal: interrupted }));
       if (asJson) await writeLine(io.stdout, JSON.stringify(status));
-      else await redraw(io, renderStatus(status, io.wallMs(), paintFor(io)), round);
+      else {
+        const open = await readOpenDeliveries(api, status, interrupted);
+        await redraw(io, renderStatus({ status, open }, io.wallMs(), paintFor(io)), round);
+      }
     } catch (error) {
       if (isAborted(interrupted)) break;
       if (round === 1 || !(error instanceof CliError)) throw error;

@@ -5,6 +5,7 @@ import { CliError, EXIT } from './exit-status.ts';
 import { count } from './format.ts';
 import { writeJson, writeLine, type CliIo } from './io.ts';
 import { LocalApi } from './local-api.ts';
+import { ownsNothing } from './owns-nothing.ts';
 import { segment, withQuery } from './snapshots/paths.ts';
 import { table } from './table.ts';
 import { resolveTarget, TARGET_HELP, TARGET_OPTIONS } from './target.ts';
@@ -27,7 +28,8 @@ crossdc sync PEER [--wait] [--timeout S] [--json]
 
 Asks PEER's application for fresh snapshots, of everything that PEER owns. They come here as all its snapshots do.
 
-  --wait             until all of them are held here: a line per origin, exit status 1 when one is not in time
+  --wait             until all of them are held here: a line per origin, exit status 1 when one is not in time, or
+                     when PEER owns nothing
   --timeout S        how long PEER's application has, and how long --wait waits (snapshotRequestTimeout)
   --json             one JSON document
 ${TARGET_HELP}`,
@@ -41,8 +43,11 @@ ${TARGET_HELP}`,
     const { isInTime, body } = await waited(api, { method: 'POST', path }, timeout);
     const sync = asSync(api.target, body);
     const waiting = sync.origins.filter(({ state }) => state === 'waiting').length;
+    const nothing = sync.origins.length === 0 ? await ownsNothing(api, sync.dataCenter) : null;
     if (values.json === true) await writeJson(io.stdout, sync);
-    else await print(io, sync, wait !== undefined);
+    else if (nothing === null) await print(io, sync, wait !== undefined);
+    else if (wait === undefined) await writeLine(io.stdout, nothing);
+    if (nothing !== null && wait !== undefined) throw new CliError(EXIT.failed, nothing);
     if (!isInTime) throw new CliError(EXIT.failed, `not in time: ${count(waiting, 'origin')} not held here`);
     return EXIT.done;
   },

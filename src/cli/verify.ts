@@ -20,8 +20,9 @@ export const verifyCommand: Command = {
   help: `\
 crossdc verify PEER [--repair] [--json]
 
-Compares what went out from here with what PEER holds of it (origin, version, SHA-256), by asking PEER. Exit status 1
-when something differs; what is still on its way is no difference.
+Compares what went out from here with what PEER says that it holds of it (origin, version, SHA-256), by its index. Exit
+status 1 when something differs; what is still on its way is no difference. The bytes on PEER's disk are not read: its
+scrub does that (snapshotScrubInterval), and what it finds damaged PEER says here too.
 
   --repair           sends again what differs; verify once more to see that it arrived
   --json             one JSON document

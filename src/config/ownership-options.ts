@@ -95,7 +95,7 @@ export const OWNERSHIP_OPTIONS = {
     default: 'manual',
     doc: {
       meaning:
-        'manual: work that was taken over stays where it is until crossdc failover brings it home. automatic: this gateway hands work that it took over back to its home data centre by itself, as crossdc failover does, once that has been up and in sync for failbackDelay. Set it alike in every data centre.',
+        'manual: work that was taken over stays where it is until crossdc failover brings it home. automatic: this gateway hands work that it took over after a death back to its home data centre by itself, as crossdc failover does, once that has been up and in sync for failbackDelay; what an operator moved or forced stays. Set it alike in every data centre.',
     },
   },
   failbackDelay: {

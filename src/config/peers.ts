@@ -1,3 +1,4 @@
+import { DATA_CENTERS_MOST } from '../core/ownership.ts';
 import { addressText, isLoopback, overlaps, type Machine } from './addresses.ts';
 import { dataCenterName } from './kinds.ts';
 import { quoted, remark, type Place, type Remark } from './problem.ts';
@@ -64,7 +65,18 @@ export function configurePeers(settings: Settings, fallback: Place): Peers {
     }
     peers.push({ name, machines });
   }
-  return { peers, problems: [...problems, ...nameProblems(settings, fallback)], warnings };
+  problems.push(...numberProblems(sources), ...nameProblems(settings, fallback));
+  return { peers, problems, warnings };
+}
+
+/** Every message tells who owns the work of each data centre, and one that tells of too many is refused by every peer. */
+function numberProblems(sources: readonly (readonly [string | null, Setting])[]): Remark[] {
+  const given = sources.flatMap(([, setting]) => (setting.given === null ? [] : [setting.given]));
+  const most = DATA_CENTERS_MOST - 1;
+  const tooMany = given[most];
+  if (tooMany === undefined) return [];
+  const message = `is one of ${given.length} peer data centres, and there may be at most ${most}: every message tells of all of them and has room for no more; keep at most ${most} lines of ${MACHINES}`;
+  return [remark(tooMany, message)];
 }
 
 function addressesOf(

@@ -83,6 +83,8 @@ export type EventBody =
       /** null: nothing had been delivered. */
       readonly delivery: string | null;
       readonly reason: string;
+      /** Only where a planned move to us was rolled back: what it was. A takeover has none. */
+      readonly move?: 'switchover' | 'failback';
     })
   /** The application starts the work now. `seconds`: since the takeover or the move was begun. */
   | (TakeoverBody & { readonly type: 'takeover-completed'; readonly reason: OwnershipReason; readonly seconds: number })

@@ -88,9 +88,13 @@ export interface MoveFacts {
   /** The epoch at which the operator made up his mind; null when he did not say. */
   readonly ifEpoch: number | null;
   readonly isContested: boolean;
+  /** Who claims it under the same epoch as the owner; null, or not known, where that is nobody. */
+  readonly rival?: string | null;
   /** null: no peer is called so. */
   readonly target: {
     readonly state: PeerState;
+    /** Why it is suspect or down, as the table of peers shows it; null where there is nothing to say. */
+    readonly reason?: string | null;
     readonly application: ApplicationStatus;
     readonly hearsUs: boolean | null;
     /** Of the workload's snapshots: how many the target lacks. */
@@ -131,22 +135,10 @@ export function moveChecks(facts: MoveFacts): readonly MoveCheck[] {
   const add = (check: MoveCheck['check'], ok: boolean, good: string, bad: string): void => {
     checks.push({ check, ok, detail: ok ? good : bad });
   };
-  const ownerProblem =
-    to === owner ? `"${to}" owns it already` : facts.isContested ? 'the ownership is contested' : `"${owner}" owns it`;
-  add('owner', owner === self && to !== self && !facts.isContested, `"${self}" owns it`, ownerProblem);
+  add('owner', owner === self && to !== self && !facts.isContested, `"${self}" owns it`, ownerProblem(facts));
   add('epoch', ifEpoch === null || ifEpoch === epoch, `${epoch}`, `the epoch is ${epoch}, not ${ifEpoch ?? ''}`);
-  const isUp = target?.state === 'up';
-  const isDeaf = target?.hearsUs === false;
-  add(
-    'target',
-    isUp && !isDeaf,
-    `"${to}" is up`,
-    target === null
-      ? `"${to}" is no peer of "${self}"`
-      : isUp
-        ? `"${to}" does not hear us`
-        : `"${to}" is ${target.state}`,
-  );
+  // Nobody is a peer of itself, and that the target owns it already is said.
+  if (to !== self) add('target', targetProblem(facts) === null, `"${to}" is up`, targetProblem(facts) ?? '');
   if (target !== null) {
     const { application, behindVersions, behindSeconds } = target;
     add('target-application', application !== 'critical', application, `the application at "${to}" is critical`);
@@ -161,4 +153,22 @@ export function moveChecks(facts: MoveFacts): readonly MoveCheck[] {
     facts.busyWith ?? 'the gateway is shutting down',
   );
   return checks;
+}
+
+/** What speaks against it in the row itself; a contest comes before everything else that could be said of it. */
+function ownerProblem({ to, owner, epoch, isContested, rival }: MoveFacts): string {
+  if (isContested) {
+    const both = rival === undefined || rival === null ? '' : ` by "${owner}" and "${rival}"`;
+    return `contested${both} at epoch ${epoch}; --force --accept-data-loss settles it for "${to}"`;
+  }
+  return to === owner ? `"${to}" owns it already` : `"${owner}" owns it`;
+}
+
+function targetProblem({ self, to, target }: MoveFacts): string | null {
+  if (target === null) return `"${to}" is no peer of "${self}"`;
+  const { state, reason, hearsUs } = target;
+  if (state === 'up') return hearsUs === false ? `"${to}" does not hear us` : null;
+  // Silence is what everybody takes a dead peer for; another reason may belong to one that lives.
+  const why = reason === undefined || reason === null || reason === 'silence' ? '' : ` (${reason})`;
+  return `"${to}" is ${state}${why}`;
 }

@@ -5,6 +5,18 @@
  * it only grows, every change of owner raises it, and wherever two rows meet the higher one wins. Rows spread with
  * every heartbeat and every answer; `hearRow` is the only way in for a row of somebody else.
  */
+
+/**
+ * The greatest epoch that anybody gives or believes. A peer is heard with it and nobody goes beyond it, so that what we say
+ * ourselves is never refused as too great; and far below 2^53, so that no sum of it is rounded to a number given already.
+ */
+export const LARGEST_EPOCH = 2 ** 52;
+
+/** The most rows that a message carries; the wire refuses one with more. */
+export const ROWS_MOST = 64;
+/** The most data centres that may know each other: each has a workload, and a contested one has two rows. */
+export const DATA_CENTERS_MOST = ROWS_MOST / 2;
+
 export type OwnershipReason = 'initial' | 'takeover' | 'switchover' | 'failback';
 
 export interface OwnershipRow {
@@ -35,7 +47,10 @@ export interface Ownership {
   readonly row: OwnershipRow;
   /** The highest epoch that is known to have been given to anybody, in a row or only in a delivery; never below the row's. */
   readonly used: number;
-  /** A row of another owner with the row's own epoch: neither is primary until an operator forces one. */
+  /**
+   * A row of another owner with the row's own epoch: neither is primary until an operator forces one. Of several such
+   * owners the one whose name comes first.
+   */
   readonly contested: OwnershipRow | null;
   readonly conflict: Conflict | null;
 }
@@ -45,6 +60,8 @@ export interface HeardRow {
   readonly used: number;
   /** How long ago its row was made, by the sender's word; only lengths of time travel, so no wall clock decides. */
   readonly ageMs: number;
+  /** The highest epoch that an operator has acknowledged, as far as the sender knows. */
+  readonly acknowledged?: number | undefined;
 }
 
 export interface HearContext {
@@ -74,19 +91,30 @@ export function initialOwnership(workload: string, since: string): Ownership {
   return { row, used: 1, contested: null, conflict: null };
 }
 
-/** Takes in a row that somebody else has. The same row, or an older one, changes nothing but what is known to be used. */
+/**
+ * Takes in a row that somebody else has. The same row, or an older one, changes nothing but what is known to be used.
+ *
+ * Of several rivals under one epoch the one whose name comes first is kept. Which rival is kept then only ever moves to an
+ * earlier name, so that each tells of at most as many conflicts as it has rivals, and all come to the same first name in
+ * whatever order they hear each other. Were the last one heard kept, two rivals would take turns at a third one for ever,
+ * each time with another conflict and a heartbeat that says so at once.
+ */
 export function hearRow(known: Ownership, heard: HeardRow, context: HearContext): Heard {
   const used = Math.max(known.used, heard.used, heard.row.epoch);
   if (heard.row.workload !== known.row.workload) return { ownership: known, effects: [] };
   if (isHigher(heard.row, known.row)) return adopt({ ...known, used }, heard, context);
-  const isRival = heard.row.epoch === known.row.epoch && heard.row.owner !== known.row.owner;
-  if (isRival && known.contested?.owner !== heard.row.owner) return contest({ ...known, used }, heard.row, context);
+  if (isFirstRival(heard.row, known)) return contest({ ...known, used }, heard.row, context);
   return { ownership: used === known.used ? known : { ...known, used }, effects: [] };
 }
 
 /** Compared with `>` alone: at equal epochs nobody has lost, and both must be told so. */
 export function isHigher(a: OwnershipRow, b: OwnershipRow): boolean {
   return a.epoch > b.epoch;
+}
+
+function isFirstRival(heard: OwnershipRow, { row, contested }: Ownership): boolean {
+  const isRival = heard.epoch === row.epoch && heard.owner !== row.owner;
+  return isRival && (contested === null || heard.owner < contested.owner);
 }
 
 function adopt(known: Ownership, heard: HeardRow, context: HearContext): Heard {
@@ -167,10 +195,15 @@ function isSameConflict(a: Conflict, b: Conflict): boolean {
 
 /**
  * The epoch that a change of owner will have, noted as used: it is given to nobody else, whatever becomes of the change.
- * @param jump how many to leave out, where the note may not have become durable and must not be given out again
+ * @param jump how many to leave out, where the note may not have become durable and must not be given out again; fewer
+ *   where so many are not left
+ * @throws RangeError when {@link LARGEST_EPOCH} was given already: one given twice would make two owners
  */
 export function reserveEpoch(known: Ownership, jump = 0): { readonly ownership: Ownership; readonly epoch: number } {
-  const epoch = Math.max(known.used, known.row.epoch) + 1 + jump;
+  const used = Math.max(known.used, known.row.epoch);
+  if (used >= LARGEST_EPOCH)
+    throw new RangeError(`the workload "${known.row.workload}" has no epoch left: ${used} was given already`);
+  const epoch = Math.min(used + 1 + jump, LARGEST_EPOCH);
   return { ownership: { ...known, used: epoch }, epoch };
 }
 

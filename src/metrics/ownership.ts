@@ -47,13 +47,13 @@ interface Ended<Outcome extends string> {
   readonly outcome: Outcome;
 }
 
-/** A planned move is said to be completed in the same words where it arrives. */
+/** A planned move is said to be completed, or called off, in the same words where it arrives. */
 function takeoverOutcome(event: EventBody): Ended<(typeof TAKEOVER_OUTCOMES)[number]> | null {
   switch (event.type) {
     case 'takeover-completed':
       return event.reason === 'takeover' ? { workload: event.workload, outcome: 'completed' } : null;
     case 'takeover-cancelled':
-      return { workload: event.workload, outcome: 'cancelled' };
+      return event.move === undefined ? { workload: event.workload, outcome: 'cancelled' } : null;
     default:
       return null;
   }

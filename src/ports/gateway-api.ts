@@ -260,8 +260,12 @@ export interface GatewayApi {
     id: string,
     which: { origin: string; workload: string | undefined; version: number | undefined; reason: string },
   ): Promise<void>;
-  /** @throws nothing-held, not-found */
-  deliver(request: { dataCenter: string; origins: readonly string[] | null }): Promise<Delivery>;
+  /** Of one workload: the data centre's own when none is named. @throws nothing-held, not-found */
+  deliver(request: {
+    dataCenter: string;
+    workload?: string | undefined;
+    origins: readonly string[] | null;
+  }): Promise<Delivery>;
 
   /** What will be sent. @throws nothing-held, not-found */
   returnTo(

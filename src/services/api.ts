@@ -19,12 +19,12 @@ import type { SnapshotReader, SnapshotStore } from '../ports/snapshot-store.ts';
 import { liveness, readiness } from './checks.ts';
 import type { ApplicationHealth } from './application-health.ts';
 import type { Context } from './context.ts';
+import type { DeliverByHand, WantedByHand } from './deliver-by-hand.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { EventHub } from './event-hub.ts';
 import type { FailoverCommand } from './failover-command.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
 import type { Ownership } from './ownership.ts';
-import type { OwnershipTable } from './ownership-table.ts';
 import type { OwnSnapshots } from './own-snapshots.ts';
 import type { Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
@@ -45,6 +45,7 @@ interface Parts {
   readonly own: OwnSnapshots;
   readonly held: HeldSnapshots;
   readonly deliveries: Deliveries;
+  readonly byHand: DeliverByHand;
   readonly requests: SnapshotRequests;
   readonly sync: Sync;
   readonly returns: ReadonlyMap<Peer, ReturnSender>;
@@ -56,7 +57,6 @@ interface Parts {
   readonly verify: Verify;
   readonly ownership: Ownership;
   readonly watermarks: Watermarks;
-  readonly table: OwnershipTable;
   readonly events: EventHub;
   readonly shutdown: Shutdown;
   readonly stores: readonly { readonly name: string; readonly store: SnapshotStore }[];
@@ -248,25 +248,9 @@ export class Api implements GatewayApi {
     await this.#parts.deliveries.reject(id, which);
   }
 
-  async deliver(request: { dataCenter: string; origins: readonly string[] | null }): Promise<Delivery> {
+  async deliver(request: WantedByHand): Promise<Delivery> {
     this.#parts.shutdown.refuseIfUnderWay();
-    this.#parts.peers.get(request.dataCenter);
-    this.#parts.held.assertKnown();
-    const offered = this.#parts.held.offered(request.dataCenter);
-    const wanted = request.origins;
-    const missing = (wanted ?? []).find((origin) => !offered.some((row) => row.key.origin === origin));
-    if (missing !== undefined)
-      throw new GatewayError('not-found', `Nothing of "${missing}" is held from "${request.dataCenter}".`, {
-        field: 'origins',
-      });
-    const snapshots = offered.filter((row) => wanted === null || wanted.includes(row.key.origin));
-    if (snapshots.length === 0)
-      throw new GatewayError('nothing-held', `Nothing is held from "${request.dataCenter}".`, { field: 'dataCenter' });
-    const { dataCenter } = request;
-    // It moves no ownership: its epoch is the one that the workload has now.
-    const epoch = this.#parts.table.row(dataCenter).epoch;
-    const watermarks = this.#parts.watermarks.frozen(dataCenter);
-    return this.#parts.deliveries.create({ reason: 'manual', dataCenter, epoch, watermarks, snapshots });
+    return this.#parts.byHand.create(request);
   }
 
   async returnTo(
@@ -285,11 +269,7 @@ export class Api implements GatewayApi {
       return;
     }
     this.#parts.shutdown.refuseIfUnderWay();
-    this.#parts.held.assertKnown();
-    const holding = this.#parts.peers.all.filter(
-      (peer) => peer.name !== null && this.#parts.held.offered(peer.name).length > 0,
-    );
-    for (const peer of holding) await this.deliver({ dataCenter: peer.label, origins: null });
+    await this.#parts.byHand.createAll();
   }
 
   setApplicationHealth(health: { status: 'passing' | 'critical'; note: string | null }): Promise<void> {

@@ -59,6 +59,7 @@ export interface OwnershipServices {
   readonly takeovers: Takeovers;
   readonly asks: Asks;
   readonly sync: Sync;
+  readonly snapshots: WorkloadSnapshots;
   /** Brings back what a former run knew of owners; nothing is decided before `start`. */
   load(): Promise<void>;
   /** @param listeningSince when the peer listener was open */
@@ -84,6 +85,7 @@ export function assembleOwnership(context: Context, parts: Parts): OwnershipServ
   const takeovers = new Takeovers(context, {
     records,
     table,
+    settlement,
     peers,
     held,
     snapshots,
@@ -140,6 +142,9 @@ export function assembleOwnership(context: Context, parts: Parts): OwnershipServ
     own.progress.notify();
     heartbeats.flush();
   };
+  table.onAcknowledged = () => {
+    takeovers.lookNow();
+  };
   takeovers.onOwnerChanged = tellEverybody;
   moves.onChanged = tellEverybody;
   target.onChanged = tellEverybody;
@@ -156,6 +161,7 @@ export function assembleOwnership(context: Context, parts: Parts): OwnershipServ
     settlement.paused(ms);
   };
   requests.owned = () => table.owned();
+  requests.origins = (workload) => snapshots.origins(workload);
   command.epochOf = (peer) => {
     const workload = peer.name;
     if (workload === null || !table.knows(workload)) return 0;
@@ -174,13 +180,20 @@ export function assembleOwnership(context: Context, parts: Parts): OwnershipServ
     epochOf: (workload) => (table.owned().includes(workload) ? table.row(workload).epoch : 0),
   };
 
-  const failback = new AutoFailback(context, { ownership, table, peers, moves });
+  peers.onLearned = async (name) => {
+    await table.restore(name);
+    await takeovers.load([name]);
+    await moves.load([name]);
+  };
+
+  const failback = new AutoFailback(context, { ownership, table, peers, moves, takeovers });
   return {
     table,
     ownership,
     takeovers,
     asks,
     sync,
+    snapshots,
     load: async () => {
       await table.load();
       await takeovers.load(workloads());

@@ -20,6 +20,7 @@ import { Tasks, type Context } from './context.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { Damage } from './damage.ts';
 import { Deaths } from './deaths.ts';
+import { DeliverByHand } from './deliver-by-hand.ts';
 import { Deliveries } from './deliveries.ts';
 import { DurableRecords } from './durable-records.ts';
 import { EventHub } from './event-hub.ts';
@@ -162,7 +163,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     shutdown,
     stores,
   });
-  const { ownership, table, takeovers, asks, sync } = owners;
+  const { ownership, table, takeovers, asks, sync, snapshots } = owners;
   const inbox = new Inbox(context, {
     peers,
     identity,
@@ -170,6 +171,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     held,
     returned,
     records: peerRecords,
+    snapshots,
     ownership,
     watermarks,
     asks,
@@ -220,6 +222,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     housekeeping,
     ownership,
     table,
+    takeovers,
     certificates,
   });
   new VerdictHistory(context, { history, monitor, health, view: (peer) => views.peer(peer) });
@@ -230,6 +233,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     own,
     held,
     deliveries,
+    byHand: new DeliverByHand({ peers, held, deliveries, table, watermarks }),
     requests,
     sync,
     returns,
@@ -254,7 +258,6 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     verify: new Verify(context, { transport, own }),
     ownership,
     watermarks,
-    table,
     events,
     shutdown,
     stores: named,

@@ -5,6 +5,7 @@ import type { Moves } from './moves.ts';
 import type { Ownership } from './ownership.ts';
 import type { OwnershipTable } from './ownership-table.ts';
 import type { PeerDirectory } from './peer-directory.ts';
+import type { Takeovers } from './takeovers.ts';
 import { hasEnded } from './wake.ts';
 
 interface Parts {
@@ -12,11 +13,12 @@ interface Parts {
   readonly table: OwnershipTable;
   readonly peers: PeerDirectory;
   readonly moves: Moves;
+  readonly takeovers: Takeovers;
 }
 
 /**
  * `failback=automatic`: the present owner gives a workload back to its home DC once that has been up and in sync for
- * `failbackDelay`. It is done as an operator does it, with all checks; an unacknowledged conflict is left to people.
+ * `failbackDelay`, if it came here by a death. It is done as an operator does it, with all checks; an unacknowledged conflict is left to people.
  */
 export class AutoFailback {
   readonly #context: Context;
@@ -63,9 +65,11 @@ export class AutoFailback {
   }
 
   #couldGoHome(workload: string): boolean {
-    const { table, peers, moves } = this.#parts;
-    const { contested, conflict } = table.get(workload);
+    const { table, peers, moves, takeovers } = this.#parts;
+    const { row, contested, conflict } = table.get(workload);
     if (contested !== null || conflict?.acknowledged === false || moves.isUnderWay(workload)) return false;
+    // What an operator has put here, by a switchover or by force, stays until an operator moves it.
+    if (row.reason !== 'takeover' || takeovers.last(workload)?.forced === true) return false;
     const home = peers.find(workload);
     return home?.health.state === 'up' && home.health.application !== 'critical' && isInSync(moves.lag(home, workload));
   }

@@ -119,8 +119,8 @@ export class Deliveries {
   }
 
   /** A return that turned out to belong to a change of owner: announced again, with the epoch that the owner will have. */
-  async giveEpoch(id: string, epoch: number): Promise<void> {
-    const delivery = announceAgain({ ...this.get(id), epoch });
+  async giveEpoch(id: string, change: Pick<Delivery, 'epoch' | 'watermarks'>): Promise<void> {
+    const delivery = announceAgain({ ...this.get(id), ...change });
     this.#all.set(id, delivery);
     await this.#records.settle(recordName(id), recordOf(delivery, this.#ended.get(id) === 'said'));
     if (delivery.state === 'open')

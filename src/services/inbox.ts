@@ -15,6 +15,7 @@ import type { PeerDirectory } from './peer-directory.ts';
 import type { PeerRecords } from './peer-records.ts';
 import type { ReturnedSnapshots } from './returned-snapshots.ts';
 import type { Watermarks } from './watermarks.ts';
+import type { WorkloadSnapshots } from './workload-snapshots.ts';
 
 /** How often one kind of refusal from one sender is logged. */
 const SHOUT_EVERY_MS = 60 * SECOND_MS;
@@ -31,6 +32,7 @@ export class Inbox implements PeerInbox {
   readonly #held: HeldSnapshots;
   readonly #returned: ReturnedSnapshots;
   readonly #records: PeerRecords;
+  readonly #snapshots: WorkloadSnapshots;
   readonly #ownership: Ownership;
   readonly #watermarks: Watermarks;
   readonly #asks: Asks;
@@ -48,6 +50,7 @@ export class Inbox implements PeerInbox {
       held: HeldSnapshots;
       returned: ReturnedSnapshots;
       records: PeerRecords;
+      snapshots: WorkloadSnapshots;
       ownership: Ownership;
       watermarks: Watermarks;
       asks: Asks;
@@ -60,6 +63,7 @@ export class Inbox implements PeerInbox {
     this.#held = parts.held;
     this.#returned = parts.returned;
     this.#records = parts.records;
+    this.#snapshots = parts.snapshots;
     this.#ownership = parts.ownership;
     this.#watermarks = parts.watermarks;
     this.#asks = parts.asks;
@@ -124,20 +128,32 @@ export class Inbox implements PeerInbox {
       this.#peers.identify(envelope.dataCenterOrigin, envelope.applicationName, false),
     );
     try {
-      if (envelope.heartbeatMsgType === 4) await this.#returned.receive(envelope, content, signal);
-      else await this.#held.receive(peer, envelope, content, signal);
-      await this.#noteReplicated(peer);
+      if (envelope.heartbeatMsgType === 4) {
+        await this.#returned.receive(envelope, content, signal);
+      } else {
+        await this.#held.receive(peer, envelope, content, signal);
+        await this.#noteReplicated(peer, envelope);
+      }
     } catch (error) {
       if (error instanceof GatewayError) this.#context.telemetry.requestRejected(error.code);
       throw error;
     }
   }
 
-  /** Once for each peer, ever: with nothing held of one that has replicated something, something is missing. */
-  async #noteReplicated(peer: Peer): Promise<void> {
-    if (peer.hasReplicated) return;
-    peer.hasReplicated = true;
-    await this.#records.save(peer);
+  /**
+   * With nothing held of one that has replicated something, something is missing; with all of it withdrawn, by whoever
+   * did the work, nothing is. Only what a peer posts of its own workload is a word of that: what it returns, or posts of
+   * work that it took over, is another's.
+   */
+  async #noteReplicated(peer: Peer, { workload, description }: SnapshotEnvelope): Promise<void> {
+    const home = this.#peers.find(workload);
+    if (home === undefined) return;
+    const hasReplicated = description.withdrawn
+      ? home.hasReplicated && this.#snapshots.hasReplicated(workload)
+      : home.hasReplicated || home === peer;
+    if (hasReplicated === home.hasReplicated) return;
+    home.hasReplicated = hasReplicated;
+    await this.#records.save(home);
   }
 
   inventory(dataCenter: string, from = dataCenter): readonly PeerRow[] {

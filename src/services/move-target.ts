@@ -65,6 +65,8 @@ export class MoveTarget {
     if (this.#parts.wasTakeover(workload, epoch))
       return { state: 'failed', reason: `a takeover there was given epoch ${epoch} too; try again` };
     const delivery = this.#parts.deliveries.ofChange(workload, epoch);
+    // Its owner has not heard yet that somebody else took it over meanwhile.
+    if (this.#isOutrun({ workload, epoch })) return { state: 'failed', reason: 'another data centre owns it by now' };
     if (delivery === undefined) return { state: this.#empty.has(id) ? 'ready' : 'delivering', reason: null };
     switch (delivery.state) {
       case 'open':
@@ -121,14 +123,23 @@ export class MoveTarget {
       return;
     }
     if (this.#empty.has(id) || deliveries.ofChange(workload, epoch) !== undefined) return;
+    if (this.#isOutrun(notice)) {
+      this.onChanged();
+      return;
+    }
     if (workload === this.#context.settings.dataCenter) await this.#handReturned(notice);
     else await this.#handHeld(notice);
     this.onChanged();
   }
 
+  #isOutrun({ workload, epoch }: Pick<MoveNotice, 'workload' | 'epoch'>): boolean {
+    return this.#parts.table.row(workload).epoch >= epoch;
+  }
+
   async #handHeld({ id, workload, from, epoch }: MoveNotice): Promise<void> {
     const { deliveries, snapshots, watermarks } = this.#parts;
-    const due = snapshots.due(workload);
+    // Whatever it absorbed before was for a change of owner that came to nothing, or is over.
+    const due = snapshots.due(workload, true);
     if (due.length === 0) {
       this.#empty.add(id);
       return;
@@ -144,7 +155,7 @@ export class MoveTarget {
       .list('open')
       .find(({ reason, dataCenter, workload: of }) => reason === 'return' && dataCenter === from && of === workload);
     if (early !== undefined) {
-      await deliveries.giveEpoch(early.id, epoch);
+      await deliveries.giveEpoch(early.id, { epoch, watermarks: watermarks.frozen(from) });
       return;
     }
     const rows = this.#context.rules
@@ -171,6 +182,7 @@ export class MoveTarget {
       dataCenter: from,
       epoch,
       delivery: delivery.id,
+      move: workload === this.#context.settings.dataCenter ? 'failback' : 'switchover',
       reason: `the move was rolled back: ${reason ?? 'no reason'}`,
     });
   }

@@ -51,6 +51,8 @@ export class Moves {
   readonly #watch: MoveWatch;
   readonly #snapshots: MoveSnapshots;
   readonly #released = new Set<string>();
+  /** Their epoch is being reserved: none is under way yet, and no other may begin. */
+  readonly #beginning = new Set<string>();
   /** What the target of each workload's move says. */
   readonly #progress = new Map<string, MoveProgress>();
   /** Called at each change that others are to hear at once. */
@@ -83,7 +85,7 @@ export class Moves {
 
   isUnderWay(workload: string): boolean {
     const move = this.#journal.get(workload);
-    return move !== undefined && !isOver(move.phase);
+    return this.#beginning.has(workload) || (move !== undefined && !isOver(move.phase));
   }
 
   isStandingDown(workload: string): boolean {
@@ -101,10 +103,11 @@ export class Moves {
     return this.#journal.all().map(noticeOf);
   }
 
-  /** A target's word; of a move that is over it says nothing. */
-  heard(progress: readonly MoveProgress[]): void {
+  /** A target's word of the move to it, and nobody else's. */
+  heard(from: string | null, progress: readonly MoveProgress[]): void {
     for (const one of progress) {
-      if (this.#journal.get(one.workload)?.id !== one.id) continue;
+      const move = this.#journal.get(one.workload);
+      if (move?.id !== one.id || move.to !== from) continue;
       this.#progress.set(one.workload, one);
       this.#watch.notify();
     }
@@ -115,10 +118,12 @@ export class Moves {
     return this.#snapshots.lag(peer, workload);
   }
 
-  /** The application has let go. @returns false when it was not asked to */
+  /** The application has let go. @returns false when it was not asked to, or its time was over; a repeat is true again */
   release(workload: string): boolean {
     const move = this.#journal.get(workload);
     if (move === undefined || !isStandingDown(move.phase)) return false;
+    // Afterwards the work was taken away: who says only now that it let go must learn that it was too late.
+    if (move.phase !== 'releasing' && !this.#released.has(move.id)) return false;
     this.#released.add(move.id);
     this.#watch.notify();
     return true;
@@ -126,6 +131,15 @@ export class Moves {
 
   /** Begins; resolves when the move is durable and said. The checks have been made. */
   async begin(workload: string, to: string, actor: string): Promise<void> {
+    this.#beginning.add(workload);
+    try {
+      await this.#begin(workload, to, actor);
+    } finally {
+      this.#beginning.delete(workload);
+    }
+  }
+
+  async #begin(workload: string, to: string, actor: string): Promise<void> {
     const { clock, settings, tasks } = this.#context;
     const epoch = await this.#parts.table.reserve(workload);
     const move: Move = {
@@ -218,7 +232,7 @@ export class Moves {
   async #commit(move: Move): Promise<void> {
     const { workload, to, epoch } = move;
     const reason = to === workload ? 'failback' : 'switchover';
-    if (!(await this.#parts.table.change(workload, { owner: to, epoch, reason })))
+    if ((await this.#parts.table.change(workload, { owner: to, epoch, reason })) !== 'made')
       throw new RollBack('another row of a higher epoch has come');
   }
 

@@ -16,6 +16,7 @@ import type { Takeovers } from './takeovers.ts';
 import type { WorkloadSnapshots } from './workload-snapshots.ts';
 
 const LOSSES_SHOWN = 90;
+const OVERRULE = '--force takes it all the same';
 
 interface Parts {
   readonly table: OwnershipTable;
@@ -55,11 +56,13 @@ export class OwnershipPlan {
       epoch: known.row.epoch,
       ifEpoch: request.ifEpoch,
       isContested: known.contested !== null,
+      rival: known.contested?.owner ?? null,
       target:
         peer === undefined
           ? null
           : {
               state: peer.health.state,
+              reason: peer.health.reason,
               application: peer.health.application,
               hearsUs: rules.hearsUs(peer.health, healthConfig(this.#context, peer), clock.now()),
               ...moves.lag(peer, workload),
@@ -100,7 +103,14 @@ export class OwnershipPlan {
       checks.push({ check, ok, detail: ok ? good : bad });
     };
     const isRival = table.get(workload).contested !== null;
-    add('owner', row.owner !== self || (force && isRival), `"${row.owner}" owns it`, `"${self}" owns it already`);
+    const state = peer?.health.state ?? 'left';
+    const isGone = state === 'down' || state === 'left';
+    const whyNotOurs =
+      row.owner === self
+        ? `"${self}" owns it already`
+        : `"${row.owner}" is ${state} here, and may do the work; ${OVERRULE}`;
+    const isOpen = row.owner === self ? force && isRival : force || isGone;
+    add('owner', isOpen, `"${row.owner}" owns it`, whyNotOurs);
     const isThisEpoch = request.ifEpoch === null || request.ifEpoch === row.epoch;
     add('epoch', isThisEpoch, `${row.epoch}`, `the epoch is ${row.epoch}, not ${request.ifEpoch ?? ''}`);
     add('target', to === self, `"${self}" takes it`, `only "${to}" itself can take it`);
@@ -125,8 +135,13 @@ export class OwnershipPlan {
           : 'what is held is older than takeoverMaxHeldAge; --force overrules that';
     const isHeldGood = block === null || block === 'app-critical';
     add('in-sync', isHeldGood, `${offered.length} origins are held`, heldProblem);
-    const busy = moves.isUnderWay(workload) || (takeovers.isUnderWay(workload) && !force);
-    add('idle', !busy && !shutdown.isUnderWay, 'nothing else is under way', 'something else is under way');
+    const busyWith = moves.isUnderWay(workload)
+      ? `it is being moved to "${moves.last(workload)?.to ?? ''}"`
+      : takeovers.isUnderWay(workload) && !force
+        ? `a takeover of it is ${takeovers.last(workload)?.phase ?? ''} here; --force goes on without its application's answer`
+        : 'the gateway is shutting down';
+    const isBusy = moves.isUnderWay(workload) || (takeovers.isUnderWay(workload) && !force) || shutdown.isUnderWay;
+    add('idle', !isBusy, 'nothing else is under way', busyWith);
     const losses = this.#losses(workload, row.owner);
     if (force && !request.acceptDataLoss && !request.dryRun)
       add('idle', losses.length === 0, 'nothing is lost', 'data would be lost: add --accept-data-loss');
@@ -137,26 +152,32 @@ export class OwnershipPlan {
         ...(force && takeovers.isUnderWay(workload)
           ? ['the takeover that is under way waits for no acknowledgement any more; its delivery is cancelled']
           : [
-              `deliver ${snapshots.due(workload).length} snapshots of "${workload}" to the application at "${self}"`,
+              `deliver ${snapshots.due(workload, table.wasOurs(workload)).length} snapshots of "${workload}" to the application at "${self}"`,
               'wait until it has acknowledged them',
             ]),
         `"${self}" owns "${workload}"; its /primary turns 200`,
       ],
-      losses: [...losses.slice(0, LOSSES_SHOWN)],
+      losses: shown(losses),
     };
   }
 
   #head({ workload, to, force }: MoveRequest, kind: MovePlan['kind']): Omit<MovePlan, 'checks' | 'steps' | 'losses'> {
     const { row, used } = this.#parts.table.get(workload);
-    const nextEpoch = Math.max(row.epoch, used) + 1;
+    const { takeovers } = this.#parts;
+    // What overrules one that is under way has the epoch that was reserved for that.
+    const reserved = kind === 'takeover' && takeovers.isUnderWay(workload) ? takeovers.last(workload)?.epoch : 0;
+    const nextEpoch = reserved === undefined || reserved === 0 ? Math.max(row.epoch, used) + 1 : reserved;
     return { workload, kind, from: row.owner, to, epoch: row.epoch, nextEpoch, forced: force };
   }
 
   /** What nobody can know here is what the owner has that did not come; so every origin is named with what there is. */
   #losses(workload: string, owner: string): readonly string[] {
-    const { held, own, snapshots } = this.#parts;
+    const { held, own, snapshots, table } = this.#parts;
+    const { dataCenter: self } = this.#context.settings;
+    const rival = table.get(workload).contested;
     // Ours alone: there is nobody who could have anything else.
-    if (owner === this.#context.settings.dataCenter) return [];
+    if (owner === self)
+      return rival === null ? [] : [`all that "${rival.owner}" did of "${workload}" under epoch ${rival.epoch}`];
     const newest = new Map(
       snapshots.offered(workload).map((row) => [row.key.origin, { version: row.version, ageMs: held.ageMs(row) }]),
     );
@@ -170,4 +191,10 @@ export class OwnershipPlan {
         `${origin}: whatever "${owner}" accepted after version ${version}, which is ${Math.round(ageMs / SECOND_MS)} s old`,
     );
   }
+}
+
+function shown(losses: readonly string[]): string[] {
+  const more = losses.length - LOSSES_SHOWN;
+  if (more <= 0) return [...losses];
+  return [...losses.slice(0, LOSSES_SHOWN), `and the same of ${more} more origins, which are not listed`];
 }

@@ -33,6 +33,8 @@ const schema = v.object({
   /** RFC 3339, of our own wall clock: when the row was made, wherever that was. */
   madeAt: v.string(),
   acknowledged: v.number(),
+  /** The last takeover, `at` by our own wall clock. */
+  takenOver: v.optional(v.nullable(v.object({ epoch: v.number(), at: v.string() })), null),
   wasOurs: v.boolean(),
   before: v.optional(v.nullable(v.string()), null),
   /** RFC 3339, of our own wall clock: until when we are known to have run as its owner; null when we did not. */
@@ -53,22 +55,52 @@ export function ownershipRecord(workload: string): string {
   return `ownership/${recordSegment(workload)}`;
 }
 
+/** What of it is kept with its times, which are monotonic here and of our own wall clock in the record. */
+export interface Dated extends Kept {
+  readonly madeAt: number;
+  readonly ranUntil: number | null;
+  readonly takenOver: { readonly epoch: number; readonly at: number } | null;
+}
+
 export function recordOfOwnership(
-  { ownership, acknowledged, wasOurs, before, unsaid }: Kept,
-  times: { readonly madeAt: string; readonly ranUntil: string | null },
+  { ownership, acknowledged, wasOurs, before, unsaid, madeAt, ranUntil, takenOver }: Dated,
+  wallOf: (at: number) => string,
 ): object {
-  return { ...ownership, ...times, acknowledged, wasOurs, before, unsaid };
+  return {
+    ...ownership,
+    acknowledged,
+    wasOurs,
+    before,
+    unsaid,
+    madeAt: wallOf(madeAt),
+    ranUntil: ranUntil === null ? null : wallOf(ranUntil),
+    takenOver: takenOver === null ? null : { epoch: takenOver.epoch, at: wallOf(takenOver.at) },
+  };
+}
+
+/** What a former run kept, its times in milliseconds of our own wall clock. */
+interface Found extends Kept {
+  readonly madeAtMs: number;
+  readonly ranUntilMs: number | null;
+  readonly takenOver: { readonly epoch: number; readonly atMs: number } | null;
 }
 
 /** @returns null when there is none, or none that this version can read */
-export function parseOwnership(
-  value: unknown,
-  workload: string,
-): (Kept & { readonly madeAtMs: number; readonly ranUntilMs: number | null }) | null {
+export function parseOwnership(value: unknown, workload: string): Found | null {
   const result = v.safeParse(schema, value);
   if (!result.success || result.output.row.workload !== workload) return null;
-  const { madeAt, ranUntil, acknowledged, wasOurs, before, unsaid, ...ownership } = result.output;
+  const { madeAt, ranUntil, takenOver, acknowledged, wasOurs, before, unsaid, ...ownership } = result.output;
   const madeAtMs = Date.parse(madeAt);
-  const ranUntilMs = ranUntil === null ? null : Date.parse(ranUntil);
-  return Number.isNaN(madeAtMs) ? null : { ownership, acknowledged, wasOurs, before, unsaid, madeAtMs, ranUntilMs };
+  if (Number.isNaN(madeAtMs)) return null;
+  const takenOverMs = Date.parse(takenOver?.at ?? '');
+  return {
+    ownership,
+    acknowledged,
+    wasOurs,
+    before,
+    unsaid,
+    madeAtMs,
+    ranUntilMs: ranUntil === null ? null : Date.parse(ranUntil),
+    takenOver: takenOver === null || Number.isNaN(takenOverMs) ? null : { epoch: takenOver.epoch, atMs: takenOverMs },
+  };
 }

@@ -28,12 +28,20 @@ export interface ChangeOfOwner {
   readonly reason: OwnershipReason;
 }
 
+interface TakenOver {
+  readonly epoch: number;
+  /** Monotonic: when its row was made. */
+  readonly at: number;
+}
+
 interface Entry {
   ownership: Ownership;
   /** Monotonic: when the present row was made, wherever that was. */
   madeAt: number;
-  /** The highest epoch that an operator has acknowledged here. */
+  /** The highest epoch that an operator has acknowledged, here or at a peer. */
   acknowledged: number;
+  /** The last takeover of it, by whomever, also when it has gone elsewhere since; null when there was none. */
+  takenOver: TakenOver | null;
   /** We were its owner and are not any more. */
   wasOurs: boolean;
   /** Who owned it before its present owner; null while it never had another. */
@@ -62,6 +70,8 @@ export class OwnershipTable {
   readonly #entries = new Map<string, Entry>();
   /** Called in the same turn as the change, before anybody else can see it. */
   onEffect: (effect: HearEffect) => void = () => undefined;
+  /** An operator has acknowledged something at a peer. */
+  onAcknowledged: () => void = () => undefined;
 
   constructor(
     context: Context,
@@ -85,12 +95,13 @@ export class OwnershipTable {
       await this.#save(workload, this.#entry(workload));
       return;
     }
-    const ageMs = Math.max(0, clock.wallMs() - found.madeAtMs);
     const { ownership, acknowledged, wasOurs, before, unsaid, ranUntilMs } = found;
-    const madeAt = clock.now() - ageMs;
+    const at = (wallMs: number): number => clock.now() - Math.max(0, clock.wallMs() - wallMs);
+    const takenOver = found.takenOver === null ? null : { epoch: found.takenOver.epoch, at: at(found.takenOver.atMs) };
+    const madeAt = at(found.madeAtMs);
     // A former run may have worked on after somebody took over: that it was ended since makes it no less a conflict.
-    const ranUntil = ranUntilMs === null ? null : clock.now() - Math.max(0, clock.wallMs() - ranUntilMs);
-    const restored = { ownership, acknowledged, wasOurs, before, unsaid, madeAt, ranUntil };
+    const ranUntil = ranUntilMs === null ? null : at(ranUntilMs);
+    const restored = { ownership, acknowledged, takenOver, wasOurs, before, unsaid, madeAt, ranUntil };
     this.#entries.set(workload, { ...restored, notedAt: -Infinity, lost: null, saves: 0 });
   }
 
@@ -136,11 +147,10 @@ export class OwnershipTable {
     return this.knows(workload) ? this.#entry(workload).before : null;
   }
 
-  /** How long ago its last takeover was, wherever it was made; null when its row is of no takeover, or was acknowledged. */
+  /** How long ago its last takeover was, wherever it was made; null when there was none, or it was acknowledged. */
   takenOverAgoMs(workload: string): number | null {
-    const { ownership, madeAt, acknowledged } = this.#entry(workload);
-    const { reason, epoch } = ownership.row;
-    return reason !== 'takeover' || acknowledged >= epoch ? null : this.#context.clock.now() - madeAt;
+    const { takenOver, acknowledged } = this.#entry(workload);
+    return takenOver === null || acknowledged >= takenOver.epoch ? null : this.#context.clock.now() - takenOver.at;
   }
 
   ownedBy(dataCenter: string): readonly string[] {
@@ -152,9 +162,9 @@ export class OwnershipTable {
     const now = this.#context.clock.now();
     const entries = this.#workloads().map((workload) => this.#entry(workload));
     return {
-      rows: entries.flatMap(({ ownership: { row, used, contested }, madeAt }) => {
+      rows: entries.flatMap(({ ownership: { row, used, contested }, madeAt, acknowledged }) => {
         const ageMs = Math.max(0, now - madeAt);
-        const heard = { row, used, ageMs };
+        const heard = { row, used, ageMs, ...(acknowledged === 0 ? {} : { acknowledged }) };
         // Whoever hears only us must know of the other row as well.
         return contested === null ? [heard] : [heard, { row: contested, used, ageMs }];
       }),
@@ -169,11 +179,12 @@ export class OwnershipTable {
       const { workload } = heard.row;
       if (!this.knows(workload)) continue;
       const entry = this.#entry(workload);
+      this.#hearAcknowledged(workload, entry, heard.acknowledged ?? 0);
       const context = {
         self: settings.dataCenter,
         now: clock.now(),
         at: isoTime(clock.wallMs()),
-        ranUntil: entry.ranUntil,
+        ranUntil: this.#ranUntil(entry),
       };
       const { ownership, effects } = rules.hearRow(entry.ownership, heard, context);
       const isChanged = effects.some((effect) => effect.kind === 'changed');
@@ -185,10 +196,10 @@ export class OwnershipTable {
       if (isChanged) {
         const isOurs = entry.ownership.row.owner === settings.dataCenter;
         if (isOurs)
-          entry.lost = entry.ranUntil === null ? null : { row: entry.ownership.row, ranUntil: entry.ranUntil };
+          entry.lost = context.ranUntil === null ? null : { row: entry.ownership.row, ranUntil: context.ranUntil };
         entry.madeAt = clock.now() - heard.ageMs;
         entry.ranUntil = null;
-        Object.assign(entry, formerOwners(entry, ownership, settings.dataCenter));
+        Object.assign(entry, pastOf(entry, ownership, { self: settings.dataCenter, madeAt: entry.madeAt }));
       }
       this.#take(workload, entry, ownership, effects);
     }
@@ -198,6 +209,14 @@ export class OwnershipTable {
       const { ownership, effects } = rules.hearConflict(entry.ownership, conflict);
       this.#take(conflict.workload, entry, ownership, effects);
     }
+  }
+
+  /** One word of an operator, said anywhere, is enough. */
+  #hearAcknowledged(workload: string, entry: Entry, epoch: number): void {
+    if (epoch <= entry.acknowledged) return;
+    entry.acknowledged = epoch;
+    this.#context.tasks.run('write what was acknowledged elsewhere', () => this.#save(workload, entry));
+    this.onAcknowledged();
   }
 
   #take(workload: string, entry: Entry, ownership: Ownership, effects: readonly HearEffect[]): void {
@@ -226,16 +245,23 @@ export class OwnershipTable {
 
   /**
    * Gives the workload to its new owner: durable first, and only then sent and believed.
-   * @returns false when somebody else's higher row has come meanwhile, and nothing was changed
+   * @param isWanted asked again once it is durable: writing may have taken long
+   * @returns `overtaken` when somebody else's higher row has come meanwhile; then, and when it is unwanted, nothing was changed
    * @throws GatewayError `store-full`, `store-unavailable`; then the row is the one before, here and after a restart
    */
-  async change(workload: string, change: ChangeOfOwner): Promise<boolean> {
+  async change(
+    workload: string,
+    change: ChangeOfOwner,
+    isWanted: () => boolean = () => true,
+  ): Promise<'made' | 'overtaken' | 'unwanted'> {
     const { clock, rules, settings } = this.#context;
     const entry = this.#entry(workload);
     const dated = { ...change, since: isoTime(clock.wallMs()) };
     const madeAt = clock.now();
+    // Its application may begin at once: who is superseded in the next moment has run all the same.
+    const ranUntil = change.owner === settings.dataCenter ? madeAt : null;
     let wanted = rules.changeOwner(entry.ownership, dated);
-    if (wanted === null) return false;
+    if (wanted === null) return 'overtaken';
     let saves: number;
     do {
       ({ saves } = entry);
@@ -243,8 +269,12 @@ export class OwnershipTable {
         await this.#records.write(
           ownershipRecord(workload),
           recordOfOwnership(
-            { ...entry, ...formerOwners(entry, wanted, settings.dataCenter), ownership: wanted },
-            { madeAt: dated.since, ranUntil: null },
+            {
+              ...entry,
+              ...pastOf(entry, wanted, { self: settings.dataCenter, madeAt }),
+              ...{ ownership: wanted, madeAt, ranUntil },
+            },
+            (at) => isoTime(clock.wallMs() - (clock.now() - at)),
           ),
         );
       } catch (error) {
@@ -253,17 +283,17 @@ export class OwnershipTable {
         throw error;
       }
       wanted = rules.changeOwner(entry.ownership, dated);
-      if (wanted === null) {
+      if (wanted === null || !isWanted()) {
         await this.#save(workload, entry);
-        return false;
+        return wanted === null ? 'overtaken' : 'unwanted';
       }
       // What was written of it meanwhile stands on the disk with the old row: ours goes again, before anybody hears of it.
     } while (entry.saves !== saves);
-    Object.assign(entry, formerOwners(entry, wanted, settings.dataCenter));
+    Object.assign(entry, pastOf(entry, wanted, { self: settings.dataCenter, madeAt }));
     entry.ownership = wanted;
     entry.madeAt = madeAt;
-    entry.ranUntil = null;
-    return true;
+    entry.ranUntil = ranUntil;
+    return 'made';
   }
 
   /** What a former run heard and did not come to say. */
@@ -320,6 +350,14 @@ export class OwnershipTable {
     }
   }
 
+  /** Until now, unless we have not run for longer than two looks of the judge of silence: then we were stopped ourselves. */
+  #ranUntil({ ranUntil }: Entry): number | null {
+    if (ranUntil === null) return null;
+    const now = this.#context.clock.now();
+    const twoLooksMs = Math.min(2 * SECOND_MS, this.#context.settings.heartbeatIntervalMs / 4);
+    return now - ranUntil <= twoLooksMs ? now : ranUntil;
+  }
+
   #note(workload: string, entry: Entry): void {
     entry.notedAt = this.#context.clock.now();
     this.#context.tasks.run('note that we run as the owner', () => this.#save(workload, entry));
@@ -338,6 +376,7 @@ export class OwnershipTable {
       ownership: initialOwnership(workload, isoTime(clock.wallMs())),
       madeAt: clock.now(),
       acknowledged: 0,
+      takenOver: null,
       wasOurs: false,
       before: null,
       ranUntil: null,
@@ -354,20 +393,20 @@ export class OwnershipTable {
     const { clock } = this.#context;
     entry.saves += 1;
     const wallOf = (at: number): string => isoTime(clock.wallMs() - (clock.now() - at));
-    const ranUntil = entry.ranUntil === null ? null : wallOf(entry.ranUntil);
-    const times = { madeAt: wallOf(entry.madeAt), ranUntil };
-    return this.#records.settle(ownershipRecord(workload), recordOfOwnership(entry, times));
+    return this.#records.settle(ownershipRecord(workload), recordOfOwnership(entry, wallOf));
   }
 }
 
-function formerOwners(
-  { wasOurs, before, ownership }: Entry,
-  next: Ownership,
-  self: string,
-): Pick<Entry, 'wasOurs' | 'before'> {
+/** What a new row leaves to be remembered of those before it. */
+function pastOf(
+  { wasOurs, before, takenOver, ownership }: Entry,
+  { row }: Ownership,
+  { self, madeAt }: { readonly self: string; readonly madeAt: number },
+): Pick<Entry, 'wasOurs' | 'before' | 'takenOver'> {
   const { owner } = ownership.row;
   return {
-    wasOurs: next.row.owner !== self && (wasOurs || owner === self),
-    before: next.row.owner === owner ? before : owner,
+    wasOurs: row.owner !== self && (wasOurs || owner === self),
+    before: row.owner === owner ? before : owner,
+    takenOver: row.reason === 'takeover' ? { epoch: row.epoch, at: madeAt } : takenOver,
   };
 }

@@ -78,7 +78,7 @@ export class Ownership implements OwnershipApi {
     if (news === undefined) return;
     this.#parts.target.heard(peer, news.moves);
     this.#parts.table.hear(news);
-    this.#parts.moves.heard(news.progress);
+    this.#parts.moves.heard(peer.name, news.progress);
   }
 
   /** The judge of silence has looked. */

@@ -12,7 +12,10 @@ export class PeerDirectory {
   readonly #records: PeerRecords;
   readonly #held: SnapshotStore;
   readonly all: readonly Peer[];
-  #learning: Promise<void> = Promise.resolve();
+  /** The name that is being learned; its peer has none before everything that is known of the name was read. */
+  #learning: { readonly name: string; readonly done: Promise<void> } | null = null;
+  /** Reads what else a former run knew of the name, before anybody sees it. */
+  onLearned: (name: string) => Promise<void> = () => Promise.resolve();
 
   constructor(context: Context, parts: { identity: Identity; records: PeerRecords; held: SnapshotStore }) {
     this.#context = context;
@@ -27,14 +30,13 @@ export class PeerDirectory {
       const { learnedPeer } = this.#identity;
       // A name that was learned and is configured for another peer now is that one's.
       if (learnedPeer !== null && this.find(learnedPeer) === undefined) peer.name ??= learnedPeer;
-      await this.#restore(peer);
+      if (peer.name !== null) await this.#restore(peer, peer.name);
     }
   }
 
-  async #restore(peer: Peer): Promise<void> {
-    const holds =
-      peer.name !== null && this.#held.rows(peer.name).some((row) => row.place === 'live' && !row.withdrawn);
-    await this.#records.load(peer, holds, this.#context.clock.now());
+  async #restore(peer: Peer, name: string): Promise<void> {
+    const holds = this.#held.rows(name).some((row) => row.place === 'live' && !row.withdrawn);
+    await this.#records.load(peer, name, holds, this.#context.clock.now());
   }
 
   find(name: string): Peer | undefined {
@@ -80,18 +82,18 @@ export class PeerDirectory {
         `The gateway of "${dataCenter}" serves the application "${ours}", not "${applicationName}".`,
       );
     }
-    if (known === undefined) {
-      peer.name = name;
-      this.#learning = this.#learn(peer, name);
-    }
+    if (known !== undefined) return known;
     // A second message must not be judged by a state that the peer's record is about to replace.
-    await this.#learning;
-    return peer;
+    const learning = (this.#learning ??= { name, done: this.#learn(peer, name) });
+    await learning.done;
+    return learning.name === name ? peer : this.identify(name, applicationName, mayLearn);
   }
 
   async #learn(peer: Peer, name: string): Promise<void> {
     await this.#identity.learn(name);
-    await this.#restore(peer);
+    await this.onLearned(name);
+    await this.#restore(peer, name);
+    peer.name = name;
     this.#context.log.info({ peer: name, machines: peer.machines }, 'the name of the peer was learned');
   }
 }

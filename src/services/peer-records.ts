@@ -12,10 +12,9 @@ export class PeerRecords {
     this.#records = records;
   }
 
-  /** Brings back what was known. `holds`: whether something is held from it. */
-  async load(peer: Peer, holds: boolean, listeningSince: number): Promise<void> {
-    if (peer.name === null) return;
-    const record = asRecord(await this.#records.read(nameOf(peer.name)));
+  /** Brings back what was known under the name, which the peer may not have yet. `holds`: whether something is held from it. */
+  async load(peer: Peer, name: string, holds: boolean, listeningSince: number): Promise<void> {
+    const record = asRecord(await this.#records.read(nameOf(name)));
     peer.health = rememberedPeer(record === null ? null : remembered(record), holds, listeningSince);
     if (record === null) return;
     peer.sinceMs = wallOf(record['since']) ?? peer.sinceMs;

@@ -51,9 +51,8 @@ export class Peer {
   mayBeHeard = false;
   /** Whether it takes over by itself, by its own word; one that does not say so does. */
   isActive = true;
-  /** It has replicated something to us, ever: with nothing held, something is missing. */
+  /** It has replicated something of its own workload, and not all of that was withdrawn: with nothing held, something is missing. */
   hasReplicated = false;
-  blockedBy: string | null = null;
   returning: readonly ReturnItem[] = [];
   /** A heartbeat of it was heard in this run. */
   wasHeard = false;

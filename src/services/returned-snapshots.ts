@@ -30,8 +30,8 @@ interface Batch {
 }
 
 /**
- * Our own snapshots that a peer gives back (type 4), kept apart from what it replicated. Those of one return are
- * delivered together, because an application wants its whole state before it publishes anything.
+ * Our own snapshots that a peer gives back (type 4), kept apart from what it replicated. Those of one return that
+ * are of one workload are delivered together, because an application wants its whole state before it publishes anything.
  */
 export class ReturnedSnapshots {
   readonly #context: Context;
@@ -79,10 +79,11 @@ export class ReturnedSnapshots {
           !known.has(nameOf(row.key.dataCenter, row.key.workload, row.key.origin, row.version)),
       );
     for (const dataCenter of new Set(waiting.map((row) => row.key.dataCenter))) {
-      const snapshots = waiting.filter((row) => row.key.dataCenter === dataCenter);
-      const workload = snapshots[0]?.key.workload ?? dataCenter;
-      const epoch = this.epochOf(workload);
-      await this.#deliveries.create({ reason: 'return', dataCenter, workload, epoch, snapshots });
+      const ofPeer = byWorkload(waiting.filter((row) => row.key.dataCenter === dataCenter));
+      for (const [workload, snapshots] of ofPeer) {
+        const epoch = this.epochOf(workload);
+        await this.#deliveries.create({ reason: 'return', dataCenter, workload, epoch, snapshots });
+      }
     }
   }
 
@@ -189,9 +190,10 @@ export class ReturnedSnapshots {
       const row = stored.find((one) => one.version === version && one.place === 'live' && !one.withdrawn);
       if (row !== undefined) rows.push(row);
     }
-    const [first] = rows;
-    if (first === undefined) return;
-    const { workload } = first.key;
+    for (const [workload, snapshots] of byWorkload(rows)) await this.#deliverOf(workload, batch, snapshots);
+  }
+
+  async #deliverOf(workload: string, batch: Batch, snapshots: readonly StoredSnapshot[]): Promise<void> {
     const epoch = this.epochOfMove(batch.id);
     // The owner resumed a move after a crash and sends again what was delivered for it.
     if (epoch !== undefined && this.#deliveries.ofChange(workload, epoch) !== undefined) return;
@@ -201,7 +203,7 @@ export class ReturnedSnapshots {
       workload,
       epoch: epoch ?? this.epochOf(workload),
       ...(epoch === undefined ? {} : { watermarks: this.watermarksOf(batch.dataCenter) }),
-      snapshots: rows,
+      snapshots,
     });
   }
 
@@ -216,6 +218,12 @@ export class ReturnedSnapshots {
         ),
       );
   }
+}
+
+/** Each workload has a fencing token of its own, and a delivery has one: so those of two are two deliveries. */
+function byWorkload(rows: readonly StoredSnapshot[]): ReadonlyMap<string, readonly StoredSnapshot[]> {
+  const workloads = [...new Set(rows.map((row) => row.key.workload))];
+  return new Map(workloads.map((workload) => [workload, rows.filter((row) => row.key.workload === workload)]));
 }
 
 function nameOf(dataCenter: string, workload: string, origin: string, version: number): string {

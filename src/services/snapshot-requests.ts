@@ -57,6 +57,8 @@ export class SnapshotRequests {
   #isStopped = false;
   /** The workloads whose snapshots this application is to post; by itself its own alone. */
   owned: () => readonly string[];
+  /** The origins of one of them, also those that came with it and that this application has not posted yet. */
+  origins: (workload: string) => readonly string[];
 
   constructor(context: Context, parts: { events: EventHub; own: OwnSnapshots; schedule: Schedule | null }) {
     this.#context = context;
@@ -64,6 +66,11 @@ export class SnapshotRequests {
     this.#own = parts.own;
     this.#schedule = parts.schedule;
     this.owned = () => [context.settings.dataCenter];
+    this.origins = (workload) =>
+      this.#own
+        .newest()
+        .filter(({ key, withdrawn }) => key.workload === workload && !withdrawn)
+        .map(({ key }) => key.origin);
   }
 
   /** A passive gateway asks for nothing by itself. */
@@ -166,11 +173,10 @@ export class SnapshotRequests {
   #groups({ workload, origins }: SnapshotWish): readonly Group[] {
     if (workload !== undefined) this.#own.assertOurs(workload);
     if (origins === null) {
-      const newest = this.#own.newest().filter((row) => !row.withdrawn);
       return (workload === undefined ? this.owned() : [workload]).map((one) => ({
         workload: one,
         origins: null,
-        keys: newest.filter(({ key }) => key.workload === one).map(({ key }) => key),
+        keys: this.origins(one).map((origin) => this.#own.key(origin, one)),
       }));
     }
     const named = origins.map((origin) => this.#own.key(origin, workload));

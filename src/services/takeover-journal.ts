@@ -70,15 +70,4 @@ export class TakeoverJournal {
     await this.#records.settle(takeoverRecord(takeover.workload), recordOfTakeover(takeover));
     return takeover;
   }
-
-  /** How long ago the last one was completed that nobody has acknowledged; Infinity when there is none. */
-  completedAgoMs(workload: string): number {
-    const { clock } = this.#context;
-    const takeover = this.#last.get(workload);
-    if (takeover?.phase !== 'completed' || takeover.acknowledged) return Infinity;
-    const completed = takeover.steps.at(-1)?.at ?? takeover.startedAt;
-    // In the run that made it the monotonic clock decides; an older one is known by its wall time alone.
-    const at = this.#steppedAt.get(workload);
-    return at === undefined ? Math.max(0, clock.wallMs() - Date.parse(completed)) : clock.now() - at;
-  }
 }

@@ -9,6 +9,7 @@ import type { History } from './history.ts';
 import type { OwnershipTable } from './ownership-table.ts';
 import type { Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
+import type { Settlement } from './settlement.ts';
 import type { TakeoverChecks } from './takeover-checks.ts';
 import type { TakeoverJournal } from './takeover-journal.ts';
 import type { Watermarks } from './watermarks.ts';
@@ -19,6 +20,7 @@ export const AUTOMATIC = 'automatic';
 
 interface Parts {
   readonly table: OwnershipTable;
+  readonly settlement: Settlement;
   readonly peers: PeerDirectory;
   readonly held: HeldSnapshots;
   readonly snapshots: WorkloadSnapshots;
@@ -37,6 +39,8 @@ interface Parts {
 export class TakeoverSteps {
   readonly #context: Context;
   readonly #parts: Parts;
+  /** They wait with the change of owner until everybody was heard, or had the time for it. */
+  readonly #unsettled = new Set<string>();
   /** Begun by a former run, which a crash may have kept from saying so. */
   readonly #maybeUnsaid = new Set<string>();
   /** Called when a row is ours now: everybody is to hear it at once. */
@@ -62,7 +66,8 @@ export class TakeoverSteps {
 
   async #sayStarted({ workload, from, actor }: Takeover): Promise<void> {
     this.#maybeUnsaid.delete(workload);
-    await this.#parts.events.publish({ type: 'takeover-started', workload, dataCenter: from, epoch: 0, actor });
+    const { epoch } = this.#parts.table.row(workload);
+    await this.#parts.events.publish({ type: 'takeover-started', workload, dataCenter: from, epoch, actor });
   }
 
   /** Whoever forces it does not wait for an application that never answers: what it was offered it finds by `/v1/restore`. */
@@ -92,6 +97,8 @@ export class TakeoverSteps {
       await this.complete(takeover);
       return;
     }
+    // What a former run began ends with the word of its owner; that has the time of one heartbeat to come.
+    if (peer?.mayBeHeard === true && !takeover.forced) return;
     if (takeover.actor !== AUTOMATIC && (await this.#isVoid(workload, peer))) return;
     if (!this.#mayGoOn(takeover, peer)) return;
     if (takeover.phase === 'due') {
@@ -115,7 +122,10 @@ export class TakeoverSteps {
       // Asked again: while it was written the application may have answered.
       const now = deliveries.ofChange(workload, takeover.epoch);
       if (now !== undefined && !deliveries.isOver(now)) return;
-      takeover = await journal.step({ ...takeover, phase: 'changing', blockedBy: null }, 'acknowledged');
+      const changing = { ...takeover, phase: 'changing', blockedBy: null } as const;
+      // An operator went on without the application.
+      if (now?.state === 'cancelled') takeover = await journal.save(changing);
+      else takeover = await journal.step(changing, 'acknowledged');
     }
     await this.#change(takeover, peer);
   }
@@ -124,18 +134,34 @@ export class TakeoverSteps {
     const { workload, epoch } = takeover;
     // It may have been heard again meanwhile; what its return calls off comes after us in the queue.
     if (!this.#mayGoOn(takeover, peer)) return;
-    let isChanged: boolean;
+    if (!takeover.forced && this.#parts.table.row(workload).owner !== takeover.from) {
+      await this.cancel(takeover, 'another data centre owns the workload now');
+      return;
+    }
+    // After our own start or pause another may own it already; its word may be on its way.
+    if (!takeover.forced && !this.#parts.settlement.isSettled) {
+      if (!this.#unsettled.has(workload)) {
+        this.#unsettled.add(workload);
+        this.onBlocked();
+      }
+      return;
+    }
+    this.#unsettled.delete(workload);
+    let change: 'made' | 'overtaken' | 'unwanted';
     try {
       const owner = this.#context.settings.dataCenter;
-      isChanged = await this.#parts.table.change(workload, { owner, epoch, reason: 'takeover' });
+      // A disk may take its time, and the owner may be heard meanwhile.
+      const isWanted = (): boolean => this.#mayGoOn(takeover, peer);
+      change = await this.#parts.table.change(workload, { owner, epoch, reason: 'takeover' }, isWanted);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#context.log.warn({ workload, error: messageOf(error) }, 'the change of owner cannot be recorded yet');
       await this.#blocked(takeover, 'state-unwritable');
       return;
     }
-    if (isChanged) await this.complete(takeover);
-    else await this.cancel(takeover, 'another data centre owns the workload now');
+    if (change === 'made') await this.complete(takeover);
+    else if (change === 'overtaken') await this.cancel(takeover, 'another data centre owns the workload now');
+    // Otherwise the return of the owner calls it off, after us in the queue.
   }
 
   /** The row is ours and durable. Said at least once: a crash between saying and noting says it again. */
@@ -189,14 +215,15 @@ export class TakeoverSteps {
 
   /** The one of this epoch, also one that a crash kept from being noted; made when there is something to hand over. */
   async #delivery(takeover: Takeover): Promise<Delivery | undefined> {
-    const { deliveries, snapshots, watermarks } = this.#parts;
+    const { deliveries, snapshots, table, watermarks } = this.#parts;
     const { workload, from, epoch } = takeover;
     const made = deliveries.ofChange(workload, epoch);
     if (made !== undefined) return made;
     // One of a change that came to nothing, and that nobody has called off, would be waited for beside ours.
     for (const other of deliveries.list('open'))
       if (other.workload === workload && other.reason !== 'manual') await deliveries.cancel(other.id);
-    const due = from === this.#context.settings.dataCenter ? [] : snapshots.due(workload);
+    const isOurs = from === this.#context.settings.dataCenter;
+    const due = isOurs ? [] : snapshots.due(workload, table.wasOurs(workload));
     if (due.length === 0) return undefined;
     const fresh = { workload, epoch, watermarks: watermarks.frozen(from), snapshots: due };
     return deliveries.create({ reason: 'takeover', dataCenter: from, ...fresh });
@@ -211,6 +238,11 @@ export class TakeoverSteps {
     if (takeover.forced || peer === undefined) return true;
     const { state } = peer.health;
     return state === 'down' || (takeover.actor !== AUTOMATIC && state === 'left');
+  }
+
+  /** Whether it waits until what is known of owners can be trusted. */
+  isUnsettled({ workload }: Takeover): boolean {
+    return this.#unsettled.has(workload);
   }
 
   /** Whether the row is the one that this takeover made. */

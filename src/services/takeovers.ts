@@ -15,6 +15,7 @@ import { TakeoverChecks } from './takeover-checks.ts';
 import { TakeoverJournal } from './takeover-journal.ts';
 import { AUTOMATIC, TakeoverSteps } from './takeover-steps.ts';
 import { SerialQueue } from './serial-queue.ts';
+import type { Settlement } from './settlement.ts';
 import { hasEnded, Wake } from './wake.ts';
 import type { Watermarks } from './watermarks.ts';
 import type { WorkloadSnapshots } from './workload-snapshots.ts';
@@ -33,6 +34,7 @@ interface Parts {
   readonly events: EventHub;
   readonly watermarks: Watermarks;
   readonly history: History;
+  readonly settlement: Settlement;
 }
 
 /**
@@ -92,14 +94,17 @@ export class Takeovers {
     return this.#heldBack.get(workload)?.block ?? (isUnderWay(takeover) ? takeover.blockedBy : null);
   }
 
+  /** Why nothing happens by itself for a dead peer: for its own work first. */
+  blockedByOf({ name, health }: Peer): TakeoverBlock | null {
+    if (name === null || health.state !== 'down') return null;
+    const blocks = this.#parts.table.ownedBy(name).map((workload) => this.blockedBy(workload));
+    return this.blockedBy(name) ?? blocks.find((block) => block !== null) ?? null;
+  }
+
   /** No second automatic takeover of the workload before; null when one may come at once. */
   blockedUntilMs(workload: string): number | null {
     const { clock, settings } = this.#context;
-    const agoMs = Math.min(
-      this.#parts.table.takenOverAgoMs(workload) ?? Infinity,
-      this.#journal.completedAgoMs(workload),
-    );
-    const leftMs = settings.takeoverBlockPeriodMs - agoMs;
+    const leftMs = settings.takeoverBlockPeriodMs - (this.#parts.table.takenOverAgoMs(workload) ?? Infinity);
     return leftMs > 0 ? clock.wallMs() + leftMs : null;
   }
 
@@ -124,20 +129,15 @@ export class Takeovers {
   /** Goes on with every workload that the peer owns. In the peer's own order of changes: what calls it off comes after. */
   async pursue(peer: Peer): Promise<void> {
     if (peer.name === null) return;
-    const blocks: TakeoverBlock[] = [];
-    for (const workload of this.#parts.table.ownedBy(peer.name)) {
-      await this.#pursueOne(workload, peer);
-      const block = this.blockedBy(workload);
-      if (block !== null) blocks.push(block);
-    }
-    peer.blockedBy = peer.health.state === 'down' ? (this.blockedBy(peer.name) ?? blocks[0] ?? null) : null;
+    for (const workload of this.#parts.table.ownedBy(peer.name)) await this.#pursueOne(workload, peer);
   }
 
   /** The peer is there again, or left in order: what it does itself must not be taken over. What is held stays held. */
   async callOff(peer: Peer, reason: string): Promise<void> {
-    peer.blockedBy = null;
     for (const takeover of this.#journal.underWay()) {
       if (takeover.from !== peer.name || !isUnderWay(takeover) || takeover.forced) continue;
+      // Of one that left in order an operator may take the work.
+      if (takeover.actor !== AUTOMATIC && peer.health.state === 'left') continue;
       if (!this.#steps.isOurs(takeover)) await this.#steps.cancel(takeover, reason);
     }
     for (const workload of this.#parts.table.ownedBy(peer.name ?? '')) this.#heldBack.delete(workload);
@@ -225,13 +225,13 @@ export class Takeovers {
     const { clock, settings } = this.#context;
     const everyMs = Math.min(LOOK_AGAIN_MS, Math.max(100, settings.heartbeatIntervalMs / 2));
     while (!signal.aborted) {
-      const isWaiting = this.#blockedPeers().length + this.#blockedByHand().length > 0;
+      const isWaiting = this.#blockedPeers().length + this.#waiting().length > 0;
       await this.#wake.wait(clock, isWaiting ? everyMs : Infinity, signal);
       await clock.afterPendingIo();
       if (hasEnded(signal)) return;
       const peers = this.#blockedPeers();
       for (const peer of peers) peer.followUps.add(() => this.pursue(peer));
-      for (const takeover of this.#blockedByHand()) this.#goOn(takeover);
+      for (const takeover of this.#waiting()) this.#goOn(takeover);
       await Promise.all([...peers.map((peer) => peer.followUps.idle()), this.#byHand.idle()]);
     }
   }
@@ -247,7 +247,9 @@ export class Takeovers {
     );
   }
 
-  #blockedByHand(): Takeover[] {
-    return this.#journal.underWay().filter((one) => one.actor !== AUTOMATIC && one.blockedBy !== null);
+  /** Those that no peer's death is followed for, and those that wait for nothing else but time. */
+  #waiting(): Takeover[] {
+    const isByHand = (one: Takeover): boolean => one.actor !== AUTOMATIC && one.blockedBy !== null;
+    return this.#journal.underWay().filter((one) => isByHand(one) || this.#steps.isUnsettled(one));
   }
 }

@@ -15,7 +15,7 @@ interface WentOut {
   readonly isThere: boolean;
 }
 
-/** Asks a peer what it really holds of ours, and compares: by hand, and whatever the digests of the answers say. */
+/** Asks a peer for its index of what it holds of ours, and compares: by hand, and whatever the digests of the answers say. */
 export class Verify {
   readonly #context: Context;
   readonly #transport: PeerTransport;

@@ -21,6 +21,7 @@ import { healthConfig, type Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import type { Scrub } from './scrub.ts';
 import type { StoreWatch } from './store-watch.ts';
+import type { Takeovers } from './takeovers.ts';
 
 /** Two snapshot intervals: a newest replicated snapshot older than that is stale (interface §4, `inSync`). */
 const STALE_INTERVALS = 2;
@@ -39,6 +40,7 @@ interface Parts {
   readonly housekeeping: Housekeeping;
   readonly ownership: Ownership;
   readonly table: OwnershipTable;
+  readonly takeovers: Takeovers;
   readonly certificates: () => readonly CertificateFacts[];
 }
 
@@ -79,7 +81,7 @@ export class Views implements TelemetrySource {
       sync: this.#sync(peer),
       transitions: peer.transitions,
       incarnations: this.#liveIncarnations(peer),
-      blockedBy: peer.blockedBy,
+      blockedBy: this.#parts.takeovers.blockedByOf(peer),
     };
   }
 

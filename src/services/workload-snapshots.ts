@@ -44,14 +44,31 @@ export class WorkloadSnapshots {
     return offered.sort((a, b) => (a.key.origin < b.key.origin ? -1 : 1));
   }
 
-  /** Of these what our application has neither absorbed nor posted itself. */
-  due(workload: string): readonly StoredSnapshot[] {
+  /**
+   * Of these what our application needs that begins the work: nothing that it posted itself, which it finds by restore.
+   * @param isForgotten it was told to forget what it absorbed before: since then another data centre did the work. Otherwise
+   *   what was delivered is not delivered again by itself
+   */
+  due(workload: string, isForgotten: boolean): readonly StoredSnapshot[] {
+    const offered = this.offered(workload).filter(
+      ({ key, version }) => this.#ownVersion(workload, key.origin) < version,
+    );
+    if (isForgotten) return offered;
     // Nor anything older than what was delivered, should that be damaged now: the application has gone beyond it.
     // The record of a delivery that has just ended says so before the marks in the store do.
-    return this.offered(workload)
+    return offered
       .filter(({ key, version }) => !this.#held.wasDelivered(key, version))
-      .filter(({ key, version }) => !this.#deliveries.hasHandedOver(key, version))
-      .filter(({ key, version }) => this.#ownVersion(workload, key.origin) < version);
+      .filter(({ key, version }) => !this.#deliveries.hasHandedOver(key, version));
+  }
+
+  /** The origins of which anything is here from anybody that is not withdrawn by now. */
+  origins(workload: string): readonly string[] {
+    const newest = new Map<string, StoredSnapshot>();
+    for (const row of [...this.#held.store.rows(), ...this.#returned.rows(), ...this.#outgoing.rows()]) {
+      if (row.key.workload !== workload || row.place !== 'live') continue;
+      if (row.version > (newest.get(row.key.origin)?.version ?? 0)) newest.set(row.key.origin, row);
+    }
+    return [...newest].flatMap(([origin, { withdrawn }]) => (withdrawn ? [] : [origin]));
   }
 
   /** Whether anything was ever taken in of it that is not withdrawn: with nothing left, something is missing. */

@@ -1,23 +1,37 @@
 import * as v from 'valibot';
-import { LARGEST_NUMBER } from '../units.ts';
+import { LARGEST_EPOCH, ROWS_MOST } from '../core/ownership.ts';
+import { DAY_MS, LARGEST_NUMBER } from '../units.ts';
 import { dataCenterName, positiveNumber } from './names.ts';
 
 /**
  * What gateways tell each other of ownership in every heartbeat and every answer, and what one may ask of another in a
  * heartbeat (docs/design/ownership.md). Every list is bounded, and a sender has far fewer.
  */
-const LISTED_MOST = 64;
+const LISTED_MOST = ROWS_MOST;
+/**
+ * A hundred years. A longer time is what a wrong clock or a defect says, and is read as this, so that it stays a date when
+ * it is taken from the present. It is not refused: an age grows on its way, and who passed one on that was just short
+ * enough would not be heard himself.
+ */
+const LONGEST_MS = 36_525 * DAY_MS;
 const shortText = v.pipe(v.string(), v.maxLength(200));
 const longText = v.pipe(v.string(), v.maxLength(1000));
-const isoTime = v.pipe(v.string(), v.maxLength(40));
+/** For people, but a length of time is made of some. */
+const isoTime = v.pipe(
+  v.string(),
+  v.maxLength(40),
+  v.check((text) => !Number.isNaN(Date.parse(text)), 'must be a time'),
+);
 const id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]{1,80}$/));
-const lengthMs = v.pipe(v.number(), v.finite(), v.minValue(0));
+/** JSON has numbers that are read as Infinity (1e999); a length of time is none of them. */
+const lengthMs = v.pipe(v.number(), v.finite(), v.minValue(0), v.toMaxValue(LONGEST_MS));
+const epoch = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(LARGEST_EPOCH));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(LARGEST_NUMBER));
 
 const row = v.object({
   workload: dataCenterName,
   owner: dataCenterName,
-  epoch: positiveNumber,
+  epoch,
   since: isoTime,
   reason: v.picklist(['initial', 'takeover', 'switchover', 'failback']),
 });
@@ -25,9 +39,11 @@ const row = v.object({
 const heardRow = v.object({
   row,
   /** The highest epoch that the sender knows to have been given to anybody. */
-  used: positiveNumber,
+  used: epoch,
   /** How long ago the row was made. */
   ageMs: lengthMs,
+  /** The highest epoch that an operator has acknowledged anywhere; missing when there is none. */
+  acknowledged: v.optional(epoch),
 });
 
 const conflict = v.object({
@@ -44,7 +60,7 @@ const moveNotice = v.object({
   workload: dataCenterName,
   from: dataCenterName,
   to: dataCenterName,
-  epoch: positiveNumber,
+  epoch,
   phase: v.picklist(['snapshots', 'releasing', 'flushing', 'handing-over', 'committed', 'rolled-back']),
   startedAt: isoTime,
   reason: v.nullable(longText),
@@ -83,6 +99,7 @@ export const ask = v.variant('kind', [
     id,
     workload: dataCenterName,
     to: dataCenterName,
+    /** An operator's number, which is compared and never taken over: as great a one as the local API takes. */
     ifEpoch: v.nullable(positiveNumber),
     force: v.boolean(),
     acceptDataLoss: v.boolean(),
@@ -105,7 +122,8 @@ const plan = v.object({
   kind: v.picklist(['switchover', 'failback', 'takeover']),
   from: dataCenterName,
   to: dataCenterName,
-  epoch: positiveNumber,
+  epoch,
+  /** One above the epoch, also where none is left to give. */
   nextEpoch: positiveNumber,
   forced: v.boolean(),
   checks: listOf(v.object({ check: shortText, ok: v.boolean(), detail: longText })),

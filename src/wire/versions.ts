@@ -43,8 +43,8 @@ export const WIRE_VERSIONS: readonly WireVersion[] = [
     change:
       'Heartbeats and answers carry ownership; heartbeats the mode, watermarks and at most one request, whose reply is in the answer. All of it may be missing.',
     shapes: {
-      message: '1fb3429b149be5ef',
-      answer: 'aa32af8dcadf2c5f',
+      message: 'b02970b05743a777',
+      answer: 'f50c1d84045d6fb2',
       inventory: '3eaf0bf1e5385b2b',
       snapshotHeaders: 'ab30fa7b0b238072',
     },

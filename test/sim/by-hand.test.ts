@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Delivery } from '../../src/core/delivery.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { GatewayApi } from '../../src/ports/gateway-api.ts';
 import { SimWorld } from './sim-world.ts';
@@ -72,6 +73,75 @@ describe('a delivery by hand', () => {
     const { dc1 } = await holding();
     await dc1.specialMessage('SendMeDataFromSnapshotFiles');
     expect(dc1.deliveries()).to.deep.equal([]);
+  });
+});
+
+describe('a delivery by hand from a peer that holds the work of another', () => {
+  /** dc1 has died, dc2 does its work and has posted for both; dc3 holds all of it, and its application answers nothing. */
+  async function tookOver(own: readonly string[]): Promise<{ dc3: GatewayApi }> {
+    const world = new SimWorld({ seed: 7, names: ['dc1', 'dc2', 'dc3'] });
+    await world.begin();
+    world.gateway('dc1').application.post('orders');
+    await world.run(2000);
+    world.gateway('dc1').kill();
+    await world.run(10_000);
+    for (const origin of own) world.gateway('dc2').application.post(origin, 20, 'dc2');
+    for (const origin of ['orders', 'audit']) world.gateway('dc2').application.post(origin, 20, 'dc1');
+    await world.run(2000);
+    world.gateway('dc3').application.isIdle = true;
+    return { dc3: apiOf(world, 'dc3') };
+  }
+  const tokenOf = ({ workload, epoch, snapshots }: Delivery): unknown => ({
+    workload,
+    epoch,
+    snapshots: snapshots.map((row) => `${row.workload} ${row.origin}`),
+  });
+
+  it('is of its own workload with that epoch, or of the one that is named with that one', async () => {
+    const { dc3 } = await tookOver(['stock', 'orders']);
+    expect(tokenOf(await dc3.deliver({ dataCenter: 'dc2', origins: null }))).to.deep.equal({
+      workload: 'dc2',
+      epoch: 1,
+      snapshots: ['dc2 orders', 'dc2 stock'],
+    });
+    expect(tokenOf(await dc3.deliver({ dataCenter: 'dc2', workload: 'dc1', origins: null }))).to.deep.equal({
+      workload: 'dc1',
+      epoch: 2,
+      snapshots: ['dc1 audit', 'dc1 orders'],
+    });
+  });
+
+  it('is of the workload taken over where nothing else is held, or where what is named came only with it', async () => {
+    const both = { workload: 'dc1', epoch: 2, snapshots: ['dc1 audit', 'dc1 orders'] };
+    const { dc3: alone } = await tookOver([]);
+    expect(tokenOf(await alone.deliver({ dataCenter: 'dc2', origins: null }))).to.deep.equal(both);
+    const { dc3 } = await tookOver(['orders']);
+    expect(tokenOf(await dc3.deliver({ dataCenter: 'dc2', origins: ['audit'] }))).to.deep.equal({
+      ...both,
+      snapshots: ['dc1 audit'],
+    });
+  });
+
+  it('is refused where nothing of the workload is held, or where what is named is of two', async () => {
+    const { dc3 } = await tookOver(['stock']);
+    const refused = (workload: string | undefined, origins: string[] | null): Promise<string> =>
+      refusalOf(() => dc3.deliver({ dataCenter: 'dc2', workload, origins }));
+    expect(await refused('dc3', null)).to.equal('404 nothing-held workload');
+    expect(await refused('dc9', null)).to.equal('404 nothing-held workload');
+    expect(await refused('dc1', ['stock'])).to.equal('404 not-found origins');
+    expect(await refused(undefined, ['stock', 'audit'])).to.equal('404 not-found origins');
+    expect(dc3.deliveries('open').filter(({ reason }) => reason === 'manual')).to.deep.equal([]);
+  });
+
+  it('is one for each workload when SendMeDataFromSnapshotFiles asks for everything', async () => {
+    const { dc3 } = await tookOver(['stock']);
+    await dc3.specialMessage('SendMeDataFromSnapshotFiles');
+    const made = dc3.deliveries().filter(({ reason }) => reason === 'manual');
+    expect(made.map((one) => `${one.dataCenter}: ${one.workload} ${one.epoch}`)).to.have.members([
+      'dc1: dc1 2',
+      'dc2: dc1 2',
+      'dc2: dc2 1',
+    ]);
   });
 });
 

@@ -162,7 +162,7 @@ describe('7: a rough line for a thousand intervals, with misses set for it', () 
 describe('8: a line that goes up and down at random for an hour', () => {
   it('leads to at most one takeover while nothing new is replicated, and is counted', async () => {
     for (const seed of [1, 2]) {
-      const world = await pair(seed);
+      const world = await pair(seed, { settings: { takeoverBlockPeriodMs: 7_200_000 } });
       const end = world.timeline.now + 3_600_000;
       while (world.timeline.now < end) {
         world.network.cut('dc1', 'dc2');
@@ -174,6 +174,7 @@ describe('8: a line that goes up and down at random for an hour', () => {
         ({ gateway, event }) => gateway === 'dc2' && event.type === 'delivery-done',
       );
       expect(done).to.have.length(1);
+      expect(world.oracle.events.filter(({ event }) => event.type === 'takeover-completed')).to.have.length(2);
       expect(world.gateway('dc2').gateway?.api.peer('dc1').transitions).to.be.greaterThan(50);
     }
   });

@@ -125,7 +125,7 @@ describe('23: a change of owner is refused', () => {
     await dc2.events.until('peer-down', ({ dataCenter }) => dataCenter === 'dc1');
     expect((await crossdc('failover', 'dc1', '--to', 'dc2', '--no-wait', '--url', dc2.url)).status).to.equal(0);
     const { delivery } = (await dc2.events.until('delivery')).data;
-    await refused([dc2, dc3], dc2, ['dc1', '--to', 'dc2'], 'idle: something else is under way');
+    await refused([dc2, dc3], dc2, ['dc1', '--to', 'dc2'], 'idle: a takeover of it is delivering here');
     await apps[1]!.absorb(delivery);
     await untilServed(dc2, 'dc1');
   });

@@ -2,7 +2,10 @@ import * as v from 'valibot';
 import { LARGEST_NUMBER } from '../../units.ts';
 import { dataCenterName, originProblem, positiveNumber, watermarkPositionProblem } from '../../wire/names.ts';
 
-/** The JSON bodies that the local API takes. Fields that are not here are ignored. */
+/**
+ * The JSON bodies that the local API takes. Where a field narrows or guards what is done, an unknown one is refused:
+ * misspelt, it would be done without the guard. In what an application only tells, unknown fields are ignored.
+ */
 const ORIGINS_MAX = 1000;
 const TEXT_MAX = 1000;
 const TIMEOUT_MAX_SECONDS = 86_400;
@@ -22,19 +25,19 @@ const originsSchema = v.pipe(
 );
 const wellFormed = v.check((text: string) => text.isWellFormed(), 'must be well-formed Unicode');
 
-export const requestBody = v.object({
+export const requestBody = v.strictObject({
   origins: v.optional(originsSchema),
   /** Seconds. */
   timeout: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(TIMEOUT_MAX_SECONDS))),
 });
 
-export const deliverBody = v.object({ dataCenter: dataCenterName, origins: v.optional(originsSchema) });
+export const deliverBody = v.strictObject({ dataCenter: dataCenterName, origins: v.optional(originsSchema) });
 
 export const rejectBody = v.object({
   reason: v.pipe(v.string(), v.minLength(1), v.maxLength(TEXT_MAX), wellFormed),
 });
 
-export const verifyBody = v.object({ repair: v.optional(v.boolean(), false) });
+export const verifyBody = v.strictObject({ repair: v.optional(v.boolean(), false) });
 
 export const messageBody = v.object({ msg: v.picklist(['OrderlyShutdown', 'SendMeDataFromSnapshotFiles']) });
 
@@ -44,7 +47,7 @@ export const healthBody = v.object({
 });
 
 /** `ifEpoch`: refuse when the row has come further meanwhile. */
-export const moveBody = v.object({
+export const moveBody = v.strictObject({
   to: dataCenterName,
   ifEpoch: v.optional(positiveNumber),
   force: v.optional(v.boolean(), false),
@@ -52,8 +55,11 @@ export const moveBody = v.object({
   dryRun: v.optional(v.boolean(), false),
 });
 
+/** Of a request that says everything by its path. */
+export const emptyBody = v.strictObject({});
+
 /**
- * With neither `seq` nor `position` it removes the watermark. Other fields beside these are ignored, as everywhere; other
+ * With neither `seq` nor `position` it removes the watermark. Other fields beside these are ignored; other
  * fields alone are a mistake, which must not remove what the application wanted to set.
  */
 export const watermarkBody = v.pipe(

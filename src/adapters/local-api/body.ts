@@ -95,8 +95,12 @@ export async function ignoreBody(exchange: Exchange): Promise<void> {
   await readBounded(exchange);
 }
 
+/** The name of an unknown field is the caller's text: this much of it comes back. */
+const FIELD_SHOWN = 100;
+
 /**
- * The JSON object of the body, checked; fields that the schema does not know are left out. No body is an empty object.
+ * The JSON object of the body, checked; fields that the schema does not know are left out, or refused where it is strict.
+ * No body is an empty object.
  *
  * @throws GatewayError `bad-request` with the field at fault, `too-large`, `interrupted`
  */
@@ -105,13 +109,34 @@ export async function readJson<Schema extends v.GenericSchema>(
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
   assertJsonType(exchange.request);
+  return parse(await readBounded(exchange), schema);
+}
+
+/**
+ * The body of a request that needs none. One of any type without a byte is none; what has fields is held against the
+ * schema, because whoever sent them meant something by them. @throws as `readJson`
+ */
+export async function readNoFields(exchange: Exchange, schema: v.GenericSchema): Promise<void> {
   const bytes = await readBounded(exchange);
+  if (bytes.length === 0) return;
+  assertJsonType(exchange.request);
+  parse(bytes, schema);
+}
+
+function parse<Schema extends v.GenericSchema>(bytes: Buffer, schema: Schema): v.InferOutput<Schema> {
   const result = v.safeParse(schema, bytes.length === 0 ? {} : parseJson(bytes), { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  const field = v.getDotPath(issue) ?? '(body)';
-  const problem = issue.received === 'undefined' ? 'is required' : issue.message;
-  throw new GatewayError('bad-request', `${field}: ${problem}`, { field });
+  const field = v.getDotPath(issue)?.slice(0, FIELD_SHOWN) ?? '(body)';
+  throw new GatewayError('bad-request', `${field}: ${problemOf(issue, schema)}`, { field });
+}
+
+function problemOf(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): string {
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    const known = 'entries' in schema ? Object.keys(schema.entries as object) : [];
+    return `is no field of this request, which ${known.length === 0 ? 'takes none' : `takes ${known.join(', ')}`}`;
+  }
+  return issue.received === 'undefined' ? 'is required' : issue.message;
 }
 
 /** A web page can send any other type to us without asking first. */

@@ -19,10 +19,12 @@ function listDeliveries({ request, response, context }: Exchange): void {
 }
 
 async function deliver(exchange: Exchange): Promise<void> {
-  const { response, context } = exchange;
+  const { request, response, context } = exchange;
+  const workload = workloadOf(request);
   const { dataCenter, origins } = await readJson(exchange, deliverBody);
   const delivery = await context.api.deliver({
     dataCenter,
+    workload,
     origins: origins === undefined ? null : [...new Set(origins)],
   });
   response.setHeader('location', `/v1/deliveries/${encodeURIComponent(delivery.id)}`);

@@ -2,8 +2,8 @@ import type { OwnershipRow } from '../../core/ownership.ts';
 import { GatewayError } from '../../errors.ts';
 import type { MoveRequest } from '../../ports/ownership-api.ts';
 import type { MovePlan } from '../../wire/ownership.ts';
-import { moveBody } from './bodies.ts';
-import { ignoreBody, readJson } from './body.ts';
+import { emptyBody, moveBody } from './bodies.ts';
+import { readJson, readNoFields } from './body.ts';
 import { sendJson, sendNothing, type Exchange, type Route } from './exchange.ts';
 import { workloadOf, workloadSegmentOf } from './parameters.ts';
 
@@ -73,14 +73,14 @@ function lossNotAccepted(plan: unknown): GatewayError {
 
 async function release(exchange: Exchange): Promise<void> {
   const workload = workloadSegmentOf(exchange.request);
-  await ignoreBody(exchange);
+  await readNoFields(exchange, emptyBody);
   await exchange.context.api.ownership.released(workload);
   sendNothing(exchange.response);
 }
 
 async function acknowledge(exchange: Exchange): Promise<void> {
   const workload = workloadSegmentOf(exchange.request);
-  await ignoreBody(exchange);
+  await readNoFields(exchange, emptyBody);
   await exchange.context.api.ownership.acknowledge(workload, actorOf(exchange));
   sendNothing(exchange.response);
 }

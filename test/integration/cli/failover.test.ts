@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { GatewayError } from '../../../src/errors.ts';
 import type { OwnershipView } from '../../../src/ports/ownership-api.ts';
 import { fakeForeignRow, fakePlan, fakeRow } from '../../support/fake-ownership.ts';
+import { peerView } from '../../unit/cli/status-view.ts';
 import { crossdc, memoryIo, type Outcome } from './memory-io.ts';
 import { json, problem, ScriptedGateway } from './scripted-gateway.ts';
 
@@ -178,6 +179,22 @@ describe('crossdc failover', () => {
     expect(asked()).to.deep.equal([{ to: 'dc2', force: true, acceptDataLoss: false, dryRun: true }]);
   });
 
+  it('with --force alone does not point to a force that would be refused', async () => {
+    const checks = [{ check: 'owner', ok: false, detail: '"dc2" owns it already' }];
+    gateway.on(ROW, json(200, fakeRow({ owner: 'dc2' })));
+    gateway.on(MOVE, json(200, fakePlan({ forced: true, checks })));
+    expect(await run('dc1', '--to', 'dc2', '--force')).to.include({
+      status: 1,
+      err:
+        'crossdc: dc1: nothing has changed: it would be refused, and --force does not overrule that: ' +
+        'owner: "dc2" owns it already\n',
+    });
+    expect(await run('dc1', '--to', 'dc2', '--force', '--dry-run')).to.include({
+      status: 1,
+      err: 'crossdc: dc1: it would be refused: owner: "dc2" owns it already\n',
+    });
+  });
+
   it('with --no-wait begins and does not follow', async () => {
     gateway.on(ROW, json(200, fakeRow()));
     gateway.on(MOVE, json(202, fakePlan()));
@@ -252,6 +269,7 @@ describe('crossdc ownership and ack', () => {
   it('ownership prints a row for each workload, or the JSON', async () => {
     const rows = [fakeRow(), fakeForeignRow({ blockedBy: 'passive' })];
     gateway.on('GET /v1/ownership', json(200, rows));
+    gateway.on('GET /v1/peers', json(200, [peerView()]));
     const { status, out } = await crossdc(['ownership', '--url', gateway.url]);
     expect(status).to.equal(0);
     expect(out).to.equal(`\
@@ -261,16 +279,75 @@ dc2       dc2    yes       passing      54s    1      -
 dc2: nothing follows, blocked by passive: this gateway is passive; crossdc failover dc2 --to dc1 takes it
 `);
     expect(JSON.parse((await crossdc(['ownership', '--json', '--url', gateway.url])).out)).to.deep.equal(rows);
+    expect(gateway.lines.slice(2)).to.deep.equal(['GET /v1/ownership']);
   });
 
-  it('ack acknowledges, and says when there is nothing of that name', async () => {
-    gateway.on('POST /v1/ownership/dc2/ack', (response) => response.writeHead(204).end());
-    expect(await crossdc(['ack', 'dc2', '--url', gateway.url])).to.deep.equal({
-      status: 0,
-      out: 'acknowledged: dc2\n',
-      err: '',
+  it('ownership says that the work of an owner that has left is done by nobody', async () => {
+    gateway.on('GET /v1/ownership', json(200, [fakeRow(), fakeForeignRow()]));
+    gateway.on('GET /v1/peers', json(200, [peerView({ state: 'left' })]));
+    const { out } = await crossdc(['ownership', '--url', gateway.url]);
+    expect(out).to.contain('\ndc2: nobody does it: dc2 has left; crossdc failover dc2 --to dc1 takes it here\n');
+  });
+
+  describe('ack', () => {
+    const until = '2026-01-02T04:00:00.000Z';
+    const dc1 = { workload: 'dc2', owner: 'dc1', epoch: 7, since: AT, reason: 'takeover' } as const;
+    const conflict = {
+      workload: 'dc2',
+      winner: dc1,
+      loser: { ...dc1, owner: 'dc2', epoch: 6 },
+      overlapMs: 3200,
+      at: AT,
+      acknowledged: false,
+    };
+    const taken = fakeForeignRow({ owner: 'dc1', epoch: 7, reason: 'takeover' });
+    const ack = (...rows: OwnershipView[]): Promise<Outcome> => {
+      gateway.on('GET /v1/ownership/dc2', ...rows.map((row) => json(200, row)));
+      gateway.on('POST /v1/ownership/dc2/ack', (response) => response.writeHead(204).end());
+      return crossdc(['ack', 'dc2', '--url', gateway.url]);
+    };
+
+    it('says which conflict and which takeover were acknowledged', async () => {
+      expect(await ack({ ...taken, conflict, blockedUntil: until }, taken)).to.deep.equal({
+        status: 0,
+        out:
+          'acknowledged: dc2: conflict: dc1 (epoch 7) and dc2 (epoch 6) both owned it, for 3.2 s\n' +
+          'acknowledged: dc2: the takeover of epoch 7: another may follow by itself\n',
+        err: '',
+      });
+      expect(gateway.lines).to.deep.equal([
+        'GET /v1/ownership/dc2',
+        'POST /v1/ownership/dc2/ack',
+        'GET /v1/ownership/dc2',
+      ]);
     });
-    gateway.on('POST /v1/ownership/dc9/ack', problem(new GatewayError('not-found', 'No workload is called "dc9".')));
-    expect((await crossdc(['ack', 'dc9', '--url', gateway.url])).status).to.equal(1);
+
+    it('says which takeover it was when the work has gone on since', async () => {
+      const { takeover } = takenRow('completed', { epoch: 7 });
+      const back = fakeForeignRow({ epoch: 8, reason: 'failback', blockedUntil: until });
+      const { out } = await ack({ ...back, takeover }, fakeForeignRow());
+      expect(out).to.equal('acknowledged: dc2: the takeover of epoch 7: another may follow by itself\n');
+      expect((await ack(back, fakeForeignRow())).out).to.contain('dc2: the last takeover: another may');
+    });
+
+    it('says when there was nothing to acknowledge', async () => {
+      expect(await ack(fakeForeignRow())).to.deep.equal({
+        status: 0,
+        out: 'nothing to acknowledge for dc2\n',
+        err: '',
+      });
+    });
+
+    it('calls nothing acknowledged that is still there, nor what came meanwhile', async () => {
+      const newer = { ...taken, conflict: { ...conflict, at: until }, blockedUntil: null };
+      expect((await ack({ ...taken, conflict }, newer)).out).to.match(/^acknowledged: dc2: conflict: /);
+      expect((await ack({ ...taken, conflict }, { ...taken, conflict })).out).to.match(/^nothing to acknowledge/);
+    });
+
+    it('says when there is nothing of that name', async () => {
+      gateway.on('GET /v1/ownership/dc9', problem(new GatewayError('not-found', 'No workload is called "dc9".')));
+      expect((await crossdc(['ack', 'dc9', '--url', gateway.url])).status).to.equal(1);
+      expect(gateway.lines).to.deep.equal(['GET /v1/ownership/dc9']);
+    });
   });
 });

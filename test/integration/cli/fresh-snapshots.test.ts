@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { GatewayError } from '../../../src/errors.ts';
+import { fakeForeignRow, fakeRow } from '../../support/fake-ownership.ts';
 import { statusView } from '../../unit/cli/status-view.ts';
 import { crossdc } from './memory-io.ts';
 import { json, problem, ScriptedGateway } from './scripted-gateway.ts';
@@ -12,6 +13,11 @@ const WAIT = 'POST /v1/snapshot-requests?wait=replicated';
 const late = (answer: object): ReturnType<typeof problem> =>
   problem(new GatewayError('not-in-time', 'Not in time.', { facts: { answer } }));
 
+const OWNERSHIP = 'GET /v1/ownership';
+/** dc1 is back after a takeover: dc2 does its work. */
+const SUPERSEDED = [fakeRow({ owner: 'dc2', epoch: 2, primary: false }), fakeForeignRow()];
+const NOTHING = 'dc1 owns no workload, so its application is asked for nothing; dc2 does the work of dc1 (epoch 2)';
+
 describe('the commands that ask for fresh snapshots', () => {
   let gateway: ScriptedGateway;
 
@@ -21,6 +27,7 @@ describe('the commands that ask for fresh snapshots', () => {
   afterEach(() => gateway.stop());
 
   const run = (...argv: string[]) => crossdc([...argv, '--url', gateway.url]);
+  beforeEach(() => gateway.on(OWNERSHIP, json(200, [fakeRow(), fakeForeignRow()])));
   const body = (): unknown => JSON.parse(gateway.seen.at(-1)?.body.toString('utf8') ?? '');
 
   describe('snapshots request --wait', () => {
@@ -62,6 +69,28 @@ describe('the commands that ask for fresh snapshots', () => {
       });
     });
 
+    it('fails where nothing is owned, and says who does the work', async () => {
+      gateway.on(WAIT, json(200, { requestId: '77', rows: [] }));
+      gateway.on(OWNERSHIP, json(200, SUPERSEDED));
+      const { status, out, err } = await run('snapshots', 'request', '--wait');
+      expect([status, out, err]).to.deep.equal([1, '', `crossdc: ${NOTHING}\n`]);
+      const told = await run('snapshots', 'request', '--wait', '--json');
+      expect([told.status, JSON.parse(told.out)]).to.deep.equal([1, { requestId: '77', rows: [] }]);
+    });
+
+    it('without --wait says it too, and does not fail', async () => {
+      gateway.on('POST /v1/snapshot-requests', json(202, { requestId: '77' }));
+      gateway.on(OWNERSHIP, json(200, SUPERSEDED));
+      expect(await run('snapshots', 'request')).to.deep.equal({ status: 0, out: `${NOTHING}\n`, err: '' });
+    });
+
+    it('takes one that is contested for owned', async () => {
+      const [row] = SUPERSEDED;
+      gateway.on(WAIT, json(200, { requestId: '77', rows: [] }));
+      gateway.on(OWNERSHIP, json(200, [{ ...row, contestedBy: { ...row, owner: 'dc1' } }]));
+      expect((await run('snapshots', 'request', '--wait')).status).to.equal(0);
+    });
+
     it('tells every other refusal', async () => {
       gateway.on(WAIT, problem(new GatewayError('not-owner', 'The workload "dc2" is not owned by "dc1".')));
       const { status, out, err } = await run('snapshots', 'request', '--wait');
@@ -91,6 +120,18 @@ describe('the commands that ask for fresh snapshots', () => {
       expect((await run('sync', 'dc2')).out).to.equal(
         'sync-5: dc2 knows of no origin, so there is nothing to wait for\n',
       );
+    });
+
+    it('says that the peer owns nothing, and fails where that was to be waited for', async () => {
+      const nothing = { ...asked, origins: [] };
+      gateway.on('POST /v1/peers/dc2/sync', json(202, nothing));
+      gateway.on('POST /v1/peers/dc2/sync?wait=held', json(200, nothing));
+      gateway.on(OWNERSHIP, json(200, [fakeRow(), fakeForeignRow({ owner: 'dc1', epoch: 3 })]));
+      const text = 'dc2 owns no workload, so its application is asked for nothing; dc1 does the work of dc2 (epoch 3)';
+      expect(await run('sync', 'dc2')).to.deep.equal({ status: 0, out: `${text}\n`, err: '' });
+      expect(await run('sync', 'dc2', '--wait')).to.deep.equal({ status: 1, out: '', err: `crossdc: ${text}\n` });
+      const told = await run('sync', 'dc2', '--wait', '--json');
+      expect([told.status, JSON.parse(told.out)]).to.deep.equal([1, nothing]);
     });
 
     it('waits until everything is held, a line per origin', async () => {
@@ -126,6 +167,18 @@ describe('the commands that ask for fresh snapshots', () => {
       expect(status).to.equal(0);
       expect(out).to.match(/ders +dc1 +9 +replicated\nthe gateway of dc1 has left and is stopped\n$/);
       expect(gateway.lines.slice(0, 3)).to.deep.equal([WAIT, 'GET /v1/status', 'POST /v1/messages']);
+    });
+
+    it('shuts down where nothing is owned, and says who does the work', async () => {
+      gateway.on(WAIT, json(200, { requestId: '77', rows: [] }));
+      gateway.on(OWNERSHIP, json(200, SUPERSEDED));
+      gateway.on('GET /v1/status', json(200, statusView()), json(200, statusView({ incarnation: 2_000_000_000_000 })));
+      gateway.on('POST /v1/messages', json(202, { msg: 'OrderlyShutdown' }));
+      expect(await run('shutdown', '--snapshot')).to.deep.equal({
+        status: 0,
+        out: `no snapshot is taken: ${NOTHING}\nthe gateway of dc1 has left and is stopped\n`,
+        err: '',
+      });
     });
 
     it('leaves the gateway running when a snapshot is missing, and says how to go on without it', async () => {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { createDelivery } from '../../../src/core/delivery.ts';
 import { GatewayError } from '../../../src/errors.ts';
 import { fakeSnapshot } from '../../support/fake-gateway-api.ts';
+import { fakeForeignRow, fakeRow } from '../../support/fake-ownership.ts';
 import { peerView, statusView } from '../../unit/cli/status-view.ts';
 import { crossdc, memoryIo } from './memory-io.ts';
 import { json, problem, ScriptedGateway } from './scripted-gateway.ts';
@@ -39,6 +40,12 @@ describe('the commands that ask the gateway for something', () => {
     expect(body()).to.deep.equal({ dataCenter: 'dc2', origins: ['a', 'b/c'] });
   });
 
+  it('deliver names the workload that is wanted', async () => {
+    gateway.on('POST /v1/deliveries?workload=dc1', json(201, delivery));
+    expect((await run('deliver', 'dc2', '--workload', 'dc1')).status).to.equal(0);
+    expect(body()).to.deep.equal({ dataCenter: 'dc2' });
+  });
+
   it('deliver says when nothing is held', async () => {
     gateway.on('POST /v1/deliveries', problem(new GatewayError('nothing-held', 'Nothing is held from dc2.')));
     expect(await run('deliver', 'dc2')).to.deep.equal({
@@ -61,8 +68,10 @@ describe('the commands that ask the gateway for something', () => {
 
   it('snapshots request asks for all origins or for some, with a time of its own', async () => {
     gateway.on('POST /v1/snapshot-requests', json(202, { requestId: '77' }));
+    gateway.on('GET /v1/ownership', json(200, [fakeRow(), fakeForeignRow()]));
     expect(await run('snapshots', 'request')).to.deep.equal({ status: 0, out: 'snapshots requested: 77\n', err: '' });
-    expect(body()).to.deep.equal({});
+    expect(gateway.seen.map(({ body: sent }) => sent.toString('utf8'))).to.deep.equal(['{}', '']);
+    gateway.on('GET /v1/ownership', json(500, {}));
     await run('snapshots', 'request', '--origin', 'a', '--timeout', '2.5');
     expect(body()).to.deep.equal({ origins: ['a'], timeout: 2.5 });
   });

@@ -140,13 +140,33 @@ describe('local API: who owns the work', () => {
       ['force', { to: 'dc2', force: 'yes' }],
       ['acceptDataLoss', { to: 'dc2', force: true, acceptDataLoss: 1 }],
       ['dryRun', { to: 'dc2', dryRun: 'false' }],
+      ['ifepoch', { to: 'dc2', ifepoch: 3 }],
+      ['dry-run', { to: 'dc2', 'dry-run': true }],
     ] as const) {
       it(`is refused for ${JSON.stringify(body)}`, async () => {
         expect(problemOf(await post(body))).to.deep.equal({ status: 400, code: 'bad-request', field });
         expect(api.api.ownership.asked).to.deep.equal([]);
       });
     }
+
+    it('names what it takes when a field is misspelt, and not more than the beginning of a long one', async () => {
+      expect((await post({ to: 'dc2', ifepoch: 3 })).json).to.deep.include({
+        field: 'ifepoch',
+        detail: 'ifepoch: is no field of this request, which takes to, ifEpoch, force, acceptDataLoss, dryRun',
+      });
+      expect(problemOf(await post({ to: 'dc2', ['x'.repeat(5000)]: 3 }))).to.include({ field: 'x'.repeat(100) });
+    });
   });
+
+  for (const word of ['released', 'ack'] as const) {
+    it(`refuses fields in the body of ${word}, which takes none, and any type of no body`, async () => {
+      const reply = await api.postJson(`/v1/ownership/dc1/${word}`, { ifEpoch: 3 });
+      expect(problemOf(reply)).to.deep.equal({ status: 400, code: 'bad-request', field: 'ifEpoch' });
+      expect(api.api.ownership.acknowledged.length + api.api.ownership.releasedOnes.length).to.equal(0);
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+      expect((await api.checked('POST', `/v1/ownership/dc1/${word}`, { headers })).status).to.equal(204);
+    });
+  }
 
   it('takes the word of the application that it has let go', async () => {
     expect((await api.checked('POST', '/v1/ownership/dc1/released')).status).to.equal(204);

@@ -214,9 +214,17 @@ describe('local API: deliveries', () => {
     const reply = await api.postJson('/v1/deliveries', { dataCenter: 'dc2', origins: ['orders', 'orders'] });
     expect(reply.status).to.equal(201);
     expect(reply.headers.location).to.equal('/v1/deliveries/d-3');
-    expect(api.api.requestsOf('deliver')).to.deep.equal([{ dataCenter: 'dc2', origins: ['orders'] }]);
+    const anyWorkload = { dataCenter: 'dc2', workload: undefined, origins: ['orders'] };
+    expect(api.api.requestsOf('deliver')).to.deep.equal([anyWorkload]);
     const nothing = await api.postJson('/v1/deliveries', { dataCenter: 'dc3' });
     expect(problemOf(nothing)).to.deep.include({ status: 404, code: 'nothing-held' });
+  });
+
+  it('starts one by hand of the workload that is named, and refuses what is no name of one', async () => {
+    expect((await api.postJson('/v1/deliveries?workload=dc3', { dataCenter: 'dc2' })).status).to.equal(201);
+    expect(api.api.requestsOf('deliver')).to.deep.equal([{ dataCenter: 'dc2', workload: 'dc3', origins: null }]);
+    const refused = await api.postJson('/v1/deliveries?workload=..%2Fx', { dataCenter: 'dc2' });
+    expect(problemOf(refused)).to.deep.equal({ status: 400, code: 'bad-request', field: 'workload' });
   });
 
   const bad: [object, string][] = [
@@ -353,6 +361,9 @@ describe('local API: the gateway as a whole', () => {
 
   const bad: [string, string, string, string][] = [
     ['POST', '/v1/snapshot-requests', '{"timeout":0}', 'timeout'],
+    ['POST', '/v1/snapshot-requests', '{"origin":["orders"]}', 'origin'],
+    ['POST', '/v1/deliveries', '{"dataCenter":"dc2","workload":"dc3"}', 'workload'],
+    ['POST', '/v1/peers/dc2/verify', '{"repiar":true}', 'repiar'],
     ['POST', '/v1/snapshot-requests', '{"timeout":"5"}', 'timeout'],
     ['POST', '/v1/snapshot-requests', '[]', '(body)'],
     ['POST', '/v1/snapshot-requests', 'null', '(body)'],

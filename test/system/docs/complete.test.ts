@@ -7,6 +7,7 @@ import { DEFAULT_LISTENER_LIMITS } from '../../../src/adapters/peer-http/listene
 import { EXIT } from '../../../src/cli/exit-status.ts';
 import { OPTION_KEYS } from '../../../src/config/options.ts';
 import { EVENT_TYPES } from '../../../src/core/events.ts';
+import { DATA_CENTERS_MOST, LARGEST_EPOCH, ROWS_MOST } from '../../../src/core/ownership.ts';
 import { ERRORS } from '../../../src/errors.ts';
 import { inventorySchema, peerAnswerSchema, peerMessageSchema } from '../../../src/wire/messages.ts';
 import { APPLICATION_NAME_MAX, LABELS_MAX, ORIGIN_MAX_BYTES, TEXT_MAX_BYTES } from '../../../src/wire/names.ts';
@@ -152,6 +153,8 @@ describe('the documents are complete', () => {
     expect(names).to.include(`| an origin | ${ORIGIN_MAX_BYTES} bytes of UTF-8 |`);
     expect(names).to.include(`| a position, a label's value | ${TEXT_MAX_BYTES} bytes of UTF-8 |`);
     expect(names).to.include(`| labels of a snapshot | ${LABELS_MAX} |`);
+    expect(names).to.include(`| an epoch | 2^${Math.log2(LARGEST_EPOCH)} |`);
+    expect(names).to.include(`| peer DCs | ${DATA_CENTERS_MOST - 1}: a message has at most ${ROWS_MOST} rows `);
   });
 
   it('security.md has a test that is there for every row of its threat model', () => {

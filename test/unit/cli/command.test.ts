@@ -64,6 +64,24 @@ describe('a command line', () => {
     }
   });
 
+  it('with an option whose value begins with - is told how that is written', () => {
+    expect(refusal('o', '--position', '--wait')).to.equal(
+      'snapshots put: --position needs a value, and what follows it begins with -; if that is the value, write ' +
+        '--position=VALUE (crossdc snapshots put --help)',
+    );
+  });
+
+  it('takes a negative number for the value of the option before it, so that its own check says what is wrong', () => {
+    const { values, positionals } = parseCommandLine(GRAMMAR, ['--position', '-3', '--label', '-0.5', 'o', '--', '-7']);
+    expect({ ...values }).to.deep.equal({ position: '-3', label: ['-0.5'] });
+    expect(positionals).to.deep.equal(['o', '-7']);
+    expect(parseCommandLine(GRAMMAR, ['--', '--position', '-3']).positionals).to.deep.equal(['--position', '-3']);
+    expect(refusal('o', '--wait', '-3')).to.contain('unknown option -3');
+    expect(() => parseSeconds('timeout', '-3')).to.throw(
+      '--timeout takes a number of seconds greater than 0, not "-3"',
+    );
+  });
+
   it('takes seconds that are a positive number, and nothing else', () => {
     expect(parseSeconds('timeout', '2.5')).to.equal(2.5);
     expect(parseSeconds('timeout', undefined)).to.equal(undefined);

@@ -25,10 +25,11 @@ const takeover: NonNullable<OwnershipView['takeover']> = {
 };
 
 const plain: Paint = (text) => text;
-const render = (rows: OwnershipView[], paint = plain): string[] =>
-  renderOwnership(rows, { here: 'dc1', wallMs: NOW, paint });
+type Peers = Parameters<typeof renderOwnership>[1]['peers'];
+const render = (rows: OwnershipView[], peers: Peers = []): string[] =>
+  renderOwnership(rows, { here: 'dc1', peers, wallMs: NOW, paint: plain });
 /** What stands under the table of one row. */
-const under = (row: OwnershipView): string[] => render([row]).slice(2);
+const under = (row: OwnershipView, peers: Peers = []): string[] => render([row], peers).slice(2);
 
 describe('who owns the work, for people', () => {
   it('is a row for each workload, with nothing under it when nothing is to be done', () => {
@@ -58,6 +59,7 @@ describe('who owns the work, for people', () => {
     const conflict = { workload: 'dc1', winner: rival, loser, overlapMs: 3200, at: SINCE, acknowledged: false };
     expect(under(fakeForeignRow({ workload: 'dc1', conflict }))).to.deep.equal([
       'dc1: conflict: dc2 (epoch 7) and dc1 (epoch 6) both owned it, for 3.2 s; compare what they did, then crossdc ack dc1',
+      'dc1: dc2 does it, since epoch 1; crossdc failover dc1 --to dc1 brings it home',
     ]);
     const equal = { ...conflict, loser: { ...loser, epoch: 7 }, overlapMs: 0 };
     expect(under(fakeForeignRow({ workload: 'dc1', conflict: equal }))[0]).to.contain('both owned it; compare');
@@ -66,8 +68,14 @@ describe('who owns the work, for people', () => {
   it('says what a takeover waits for', () => {
     expect(under(fakeForeignRow({ takeover }))).to.deep.equal([
       'dc2: takeover from dc2 (automatic) begun 30s ago waits until the application here has acknowledged delivery 41; ' +
-        'GET /v1/deliveries/41 shows what is pending, and POST …/reject gives one up',
+        'GET /v1/deliveries/41 shows what is pending, POST …/reject gives up what the application cannot use, and ' +
+        'crossdc failover dc2 --to dc1 --force --accept-data-loss goes on without the application: the delivery is ' +
+        'called off, and what it offered the application finds by /v1/restore',
     ]);
+    const local = { attached: false, applicationStatus: 'unknown' } as const;
+    expect(under(fakeForeignRow({ takeover, local }))[0]).to.contain(
+      'acknowledged delivery 41, and no application is attached here; GET',
+    );
     expect(under(fakeForeignRow({ takeover: { ...takeover, phase: 'changing' } }))[0]).to.contain(
       'under way (changing)',
     );
@@ -110,6 +118,61 @@ describe('who owns the work, for people', () => {
     );
     for (const phase of ['committed', 'rolled-back'] as const)
       expect(under(fakeRow({ move: { ...move, phase } }))).to.deep.equal([]);
+  });
+
+  describe('of work that another one has', () => {
+    const dc3Left: Peers = [
+      { name: 'dc2', state: 'up' },
+      { name: 'dc3', state: 'left' },
+    ];
+    const ours = (more: Partial<OwnershipView> = {}): OwnershipView =>
+      fakeForeignRow({ workload: 'dc1', owner: 'dc3', epoch: 2, ...more });
+    const moved = (more: Partial<NonNullable<OwnershipView['move']>> = {}): OwnershipView['move'] => ({
+      id: 'm',
+      workload: 'dc1',
+      from: 'dc3',
+      to: 'dc1',
+      epoch: 3,
+      phase: 'rolled-back',
+      startedAt: SINCE,
+      reason: '"dc1" is down',
+      snapshots: 1,
+      missing: [],
+      ...more,
+    });
+    const home = 'dc1: dc3 does it, since epoch 2; crossdc failover dc1 --to dc1 brings it home';
+
+    it('says that nobody does it when its owner has left, and the command that takes it', () => {
+      expect(under(fakeForeignRow({ owner: 'dc3' }), dc3Left)).to.deep.equal([
+        'dc2: nobody does it: dc3 has left; crossdc failover dc2 --to dc1 takes it here',
+      ]);
+      expect(under(ours(), dc3Left)).to.deep.equal([
+        'dc1: nobody does it: dc3 has left; crossdc failover dc1 --to dc1 takes it here',
+      ]);
+      expect(under(fakeForeignRow(), dc3Left)).to.deep.equal([]);
+    });
+
+    it('says nothing of that while it is taken over, or claimed by two', () => {
+      expect(under(fakeForeignRow({ owner: 'dc3', takeover }), dc3Left)).to.have.length(1);
+      const contested = under(fakeForeignRow({ owner: 'dc3', contestedBy: { ...rival, workload: 'dc2' } }), dc3Left);
+      expect(contested.join()).to.contain('contested by').and.not.to.contain('nobody does it');
+    });
+
+    it('says who does ours, and the command that brings it home', () => {
+      expect(under(ours())).to.deep.equal([home]);
+      expect(under(ours({ move: moved({ phase: 'handing-over' }) })).join()).not.to.contain('brings it home');
+      expect(under(ours({ blockedBy: 'manual' }))).to.have.length(1);
+      expect(under(ours(), [{ name: 'dc3', state: 'down' }])).to.deep.equal([]);
+    });
+
+    it('says why the last fail-back was rolled back, until the row has come further', () => {
+      expect(under(ours({ move: moved() }))).to.deep.equal([
+        'dc1: dc3 does it, since epoch 2; the last fail-back was rolled back: "dc1" is down; ' +
+          'crossdc failover dc1 --to dc1 brings it home',
+      ]);
+      expect(under(ours({ move: moved({ epoch: 2 }) }))).to.deep.equal([home]);
+      expect(under(ours({ move: moved({ to: 'dc2' }) }))).to.deep.equal([home]);
+    });
   });
 
   it('says why work that is owned here is not served, when nothing else says it', () => {

@@ -1,12 +1,15 @@
 import { expect } from 'chai';
 import type { Paint } from '../../../src/cli/paint.ts';
 import { renderStatus } from '../../../src/cli/status-text.ts';
+import { createDelivery, type Delivery } from '../../../src/core/delivery.ts';
 import type { StatusView } from '../../../src/ports/gateway-api.ts';
+import { fakeSnapshot } from '../../support/fake-gateway-api.ts';
 import { fakeForeignRow } from '../../support/fake-ownership.ts';
 import { NOW, peerView, statusView } from './status-view.ts';
 
 const plain: Paint = (text) => text;
-const render = (status: StatusView, paint = plain): string => renderStatus(status, NOW, paint).join('\n');
+const render = (status: StatusView, paint = plain, open: readonly Delivery[] = []): string =>
+  renderStatus({ status, open }, NOW, paint).join('\n');
 
 describe('the status for people', () => {
   it('says who this is, then a line for each peer', () => {
@@ -52,6 +55,73 @@ dc2   up      5m0s        0.5s ago  yes             0  3 origins, 4.0 KiB  yes  
   it('says under the table of owners what somebody should do', () => {
     const text = render(statusView({ ownership: [fakeForeignRow({ blockedBy: 'manual' })] }));
     expect(text).to.match(/^dc2: nothing follows, blocked by manual: .*crossdc failover dc2 --to dc1 takes it$/m);
+  });
+
+  it('says that the work of an owner that has left is done by nobody', () => {
+    const text = render(statusView({ peers: [peerView({ state: 'left' })] }));
+    expect(text).to.match(/^dc2: nobody does it: dc2 has left; crossdc failover dc2 --to dc1 takes it here$/m);
+  });
+
+  describe('names the deliveries that wait for the application', () => {
+    const delivery = (id: string, ...origins: string[]): Delivery =>
+      createDelivery({
+        id,
+        reason: 'manual',
+        dataCenter: 'dc2',
+        createdAt: '2026-01-02T03:00:00.000Z',
+        snapshots: origins.map((origin) => fakeSnapshot(origin, 'x').stored),
+      });
+    const lines = (open: readonly Delivery[], status = statusView()): string[] =>
+      render(status, plain, open)
+        .split('\n')
+        .filter((line) => /^(delivery|and) /.test(line));
+
+    it('with the calls that end each', () => {
+      const [first, ...others] = delivery('42', 'done', 'a/b', 'c').snapshots;
+      const half = {
+        ...delivery('42'),
+        reason: 'return' as const,
+        snapshots: [{ ...first!, state: 'acknowledged' as const }, ...others],
+      };
+      expect(lines([delivery('41', 'orders'), half])).to.deep.equal([
+        'delivery 41 (manual, workload dc2) has waited 5m0s for the application, 1 snapshot pending: ' +
+          'POST /v1/deliveries/41/snapshots/orders/ack, or …/reject for what it cannot use',
+        'delivery 42 (return, workload dc2) has waited 5m0s for the application, 2 snapshots pending: ' +
+          'POST /v1/deliveries/42/snapshots/a%2Fb/ack, or …/reject for what it cannot use, and so for each',
+      ]);
+    });
+
+    it('with the part of the answer before the query', () => {
+      const two = delivery('41', 'orders');
+      const href = '/v1/deliveries/41/snapshots/orders?workload=dc3';
+      const [line] = lines([{ ...two, snapshots: [{ ...two.snapshots[0]!, href }] }]);
+      expect(line).to.contain('POST /v1/deliveries/41/snapshots/orders/ack?workload=dc3, or');
+    });
+
+    it('a few of many', () => {
+      const many = ['1', '2', '3', '4', '5'].map((id) => delivery(id, 'orders'));
+      expect(lines(many)).to.have.length(4);
+      expect(lines(many).at(-1)).to.equal('and 2 more: GET /v1/deliveries?state=open');
+    });
+
+    it('but not that of a takeover, which has a line of its own, nor one that is settled', () => {
+      const takeover = {
+        id: 't',
+        workload: 'dc2',
+        from: 'dc2',
+        epoch: 2,
+        phase: 'delivering',
+        actor: 'automatic',
+        forced: false,
+        startedAt: '2026-01-02T03:00:00.000Z',
+        steps: [],
+        delivery: '41',
+        acknowledged: false,
+        blockedBy: null,
+      } as const;
+      const status = statusView({ ownership: [fakeForeignRow({ takeover })] });
+      expect(lines([delivery('41', 'orders'), delivery('42')], status)).to.deep.equal([]);
+    });
   });
 
   it('says when two gateways run under one name', () => {

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { DATA_CENTERS_MOST, ROWS_MOST } from '../../../src/core/ownership.ts';
 import { FILE, configOf, loadGood, problemsOf } from './load-text.ts';
 
 const ME = 'localDataCenterName=dc1\n';
 const KEY = 'remoteDataCenterApplicationMachineNames';
+const PEERS_MOST = DATA_CENTERS_MOST - 1;
 const said = (text: string): string[] => problemsOf(text).map((line) => line.replace(`${FILE}:`, ''));
 
 describe('the peers of a configuration', () => {
@@ -115,6 +117,18 @@ describe('the peers of a configuration', () => {
       expect(others).to.deep.equal([]);
     });
   }
+
+  it('are at most as many as a message can tell of, each of them contested', () => {
+    const lines = (count: number): string => {
+      const own = Array.from({ length: count - 1 }, (_, i) => `${KEY}.peer${i + 1}=127.0.0.1:${i + 1}`);
+      return `${ME}${[...own, `${KEY}=127.0.0.1:65000`].join('\n')}\n`;
+    };
+    expect(configOf(lines(PEERS_MOST)).peers).to.have.length(PEERS_MOST);
+    expect(2 * (PEERS_MOST + 1)).to.equal(ROWS_MOST);
+    expect(said(lines(PEERS_MOST + 9))).to.deep.equal([
+      `32: ${KEY}.peer31: is one of 40 peer data centres, and there may be at most 31: every message tells of all of them and has room for no more; keep at most 31 lines of ${KEY}`,
+    ]);
+  });
 
   it('are warned of when they are this gateway itself, as with the toolkit’s own default', () => {
     const { warnings } = loadGood(`${ME}${KEY}=localhost\n`);

@@ -33,10 +33,33 @@ describe('the checks of a planned move', () => {
   it('name what speaks against it', () => {
     expect(failed({ target: null })).to.deep.equal(['target: "dc2" is no peer of "dc1"']);
     expect(failed({ ifEpoch: 2 })).to.deep.equal(['epoch: the epoch is 3, not 2']);
-    expect(failed({ isContested: true })).to.deep.equal(['owner: the ownership is contested']);
     expect(failed({ busyWith: 'a takeover of it is under way' })).to.deep.equal([
       'idle: a takeover of it is under way',
     ]);
+  });
+
+  it('name a contest before everything else of the row, and the word that settles it', () => {
+    const settled = (to: string): string =>
+      `owner: contested by "dc1" and "dc2" at epoch 3; --force --accept-data-loss settles it for "${to}"`;
+    const contested = { isContested: true, rival: 'dc2' };
+    expect(failed(contested)).to.deep.equal([settled('dc2')]);
+    expect(failed({ ...contested, to: 'dc1', target: null })).to.deep.equal([settled('dc1')]);
+    expect(failed({ isContested: true })).to.deep.equal([
+      'owner: contested at epoch 3; --force --accept-data-loss settles it for "dc2"',
+    ]);
+  });
+
+  it('do not call the owner a stranger to itself', () => {
+    expect(failed({ to: 'dc1', target: null })).to.deep.equal(['owner: "dc1" owns it already']);
+    expect(moveChecks({ ...GOOD, to: 'dc1', target: null }).map(({ check }) => check)).not.to.include('target');
+  });
+
+  it('say why the target is down where it is not silent', () => {
+    const down = (reason: string | null) => failed({ target: { ...behind(0, 0)!, state: 'down', reason } });
+    expect(down('application-critical')).to.deep.equal(['target: "dc2" is down (application-critical)']);
+    expect(down('silence')).to.deep.equal(['target: "dc2" is down']);
+    expect(down(null)).to.deep.equal(['target: "dc2" is down']);
+    expect(failed({ target: { ...behind(0, 0)!, hearsUs: false } })).to.deep.equal(['target: "dc2" does not hear us']);
   });
 
   it('take what is on its way for no lag, and what waits for long for one', () => {

@@ -60,7 +60,14 @@ describe('metrics of ownership', () => {
 
   it('count takeovers by how they ended, and no planned move as one', async () => {
     const cancelled = { type: 'takeover-cancelled', ...taken, delivery: null, reason: 'heard again' } as const;
-    const series = await counted(completed('takeover'), completed('switchover'), completed('failback'), cancelled);
+    const rolledBack = { ...cancelled, reason: 'the move was rolled back: no', move: 'failback' } as const;
+    const series = await counted(
+      completed('takeover'),
+      completed('switchover'),
+      completed('failback'),
+      cancelled,
+      rolledBack,
+    );
     expect(series.get('crossdc_takeovers_total{workload="dc2",outcome="completed"}')).to.equal(1);
     expect(series.get('crossdc_takeovers_total{workload="dc2",outcome="cancelled"}')).to.equal(1);
   });

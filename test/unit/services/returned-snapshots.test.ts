@@ -4,7 +4,7 @@ import type { SnapshotEnvelope } from '../../../src/wire/snapshot-headers.ts';
 import { settled } from '../adapters/local-api/manual-clock.ts';
 import { bytesOf, gate, Stage } from './stage.ts';
 
-function envelope(origin: string, batch: SnapshotEnvelope['batch']): SnapshotEnvelope {
+function envelope(origin: string, batch: SnapshotEnvelope['batch'], workload = 'dc1'): SnapshotEnvelope {
   const sha256 = createHash('sha256').update(origin).digest('hex');
   return {
     heartbeatMsgType: 4,
@@ -12,7 +12,7 @@ function envelope(origin: string, batch: SnapshotEnvelope['batch']): SnapshotEnv
     dataCenterOrigin: 'dc2',
     applicationName: 'default',
     incarnation: 1,
-    workload: 'dc1',
+    workload,
     origin,
     description: {
       version: 1,
@@ -27,8 +27,8 @@ function envelope(origin: string, batch: SnapshotEnvelope['batch']): SnapshotEnv
   };
 }
 
-async function give(stage: Stage, origin: string, batch: SnapshotEnvelope['batch']): Promise<void> {
-  await stage.returned.receive(envelope(origin, batch), bytesOf(origin), new AbortController().signal);
+async function give(stage: Stage, origin: string, batch: SnapshotEnvelope['batch'], workload?: string): Promise<void> {
+  await stage.returned.receive(envelope(origin, batch, workload), bytesOf(origin), new AbortController().signal);
   await settled();
 }
 
@@ -79,5 +79,38 @@ describe('the snapshots of one return', () => {
     await give(stage, 'b', batch);
     await give(stage, 'b', batch);
     expect(delivered(stage)).to.deep.equal([['a', 'b']]);
+  });
+
+  const tokens = (stage: Stage): unknown[] =>
+    stage.deliveries
+      .list()
+      .map(({ workload, epoch, snapshots }) => [workload, epoch, snapshots.map(({ origin }) => origin)]);
+  const EPOCHS: Readonly<Record<string, number>> = { dc1: 4, dc2: 7 };
+  const PER_WORKLOAD = [
+    ['dc2', 7, ['b']],
+    ['dc1', 4, ['a', 'c']],
+  ];
+
+  it('are delivered by workload, each with the epoch of its own', async () => {
+    const stage = await new Stage().load();
+    stage.returned.epochOf = (workload) => EPOCHS[workload] ?? 0;
+    const three = { id: '2', total: 3 };
+    await give(stage, 'b', three, 'dc2');
+    await give(stage, 'a', three);
+    await give(stage, 'c', three);
+    expect(tokens(stage)).to.deep.equal(PER_WORKLOAD);
+  });
+
+  it('are delivered by workload also by the run after a crash', async () => {
+    const stage = await new Stage().load();
+    stage.returned.epochOf = (workload) => EPOCHS[workload] ?? 0;
+    const three = { id: '2', total: 4 };
+    await give(stage, 'b', three, 'dc2');
+    await give(stage, 'a', three);
+    await give(stage, 'c', three);
+    const after = await new Stage({ disk: stage.disk }).load();
+    after.returned.epochOf = (workload) => EPOCHS[workload] ?? 0;
+    await after.returned.resume();
+    expect(tokens(after)).to.have.deep.members(PER_WORKLOAD);
   });
 });

@@ -1,0 +1,180 @@
+import { expect } from 'chai';
+import type { GatewayEvent } from '../../src/core/events.ts';
+import type { MoveRequest, OwnershipView } from '../../src/ports/ownership-api.ts';
+import type { GatewaySettings } from '../../src/ports/settings.ts';
+import { SimWorld } from './sim-world.ts';
+
+/** Every takeover here is of the work of dc1. */
+const WORKLOAD = 'dc1';
+const ORDER = ['dc4', 'dc3', 'dc2'];
+const FOUR = ['dc1', 'dc2', 'dc3', 'dc4'];
+/** N intervals of a simulated gateway. */
+const TURN_MS = 4000;
+/** How often a gateway looks whether its turn has come, and the way of what it says then. */
+const LOOK_MS = 600;
+
+interface Seen {
+  readonly at: number;
+  readonly event: GatewayEvent;
+}
+
+/** dc1 has posted something that everybody holds. */
+async function settled(names: readonly string[], settingsOf: Record<string, Partial<GatewaySettings>>) {
+  const world = new SimWorld({ seed: 5, names, settings: { takeoverOrder: ORDER }, settingsOf });
+  await world.begin();
+  world.gateway('dc1').application.post('orders');
+  await world.run(2000);
+  return world;
+}
+
+function seen(world: SimWorld, name: string, type: GatewayEvent['type']): readonly Seen[] {
+  const isOfIt = (event: GatewayEvent): boolean => !('workload' in event) || event.workload === WORKLOAD;
+  return world.oracle.events.filter(({ gateway, event }) => gateway === name && event.type === type && isOfIt(event));
+}
+
+/** How long after it took dc1 for dead the gateway began to take its work over; null when it never did. */
+function waitedMs(world: SimWorld, name: string): number | null {
+  const down = seen(world, name, 'peer-down').find(
+    ({ event }) => 'dataCenter' in event && event.dataCenter === WORKLOAD,
+  );
+  const [started] = seen(world, name, 'takeover-started');
+  return down === undefined || started === undefined ? null : started.at - down.at;
+}
+
+function rowAt(world: SimWorld, name: string): OwnershipView {
+  return world.gateway(name).gateway!.api.ownership.row(WORKLOAD);
+}
+
+/** What an operator at dc2 says; virtual time has to pass until it is done. */
+function force(world: SimWorld): Promise<string> {
+  const request: MoveRequest = {
+    workload: WORKLOAD,
+    to: 'dc2',
+    ifEpoch: null,
+    force: true,
+    acceptDataLoss: true,
+    dryRun: false,
+    actor: 'a test',
+  };
+  return world
+    .gateway('dc2')
+    .gateway!.api.ownership.move(request)
+    .then(
+      ({ steps }) => steps[0] ?? '',
+      (error: unknown) => String(error),
+    );
+}
+
+describe('of several survivors', () => {
+  it('the next in takeoverOrder takes over after N more intervals, and not before', async () => {
+    const world = await settled(FOUR, { dc4: { takeoverPolicy: 'manual' } });
+    world.gateway('dc1').kill();
+    await world.run(4000 + TURN_MS);
+    expect(rowAt(world, 'dc3')).to.include({ owner: 'dc1', blockedBy: 'not-our-turn' });
+    await world.run(TURN_MS);
+    expect(waitedMs(world, 'dc3')).to.be.within(TURN_MS, TURN_MS + LOOK_MS);
+    for (const name of ['dc2', 'dc3', 'dc4']) expect(rowAt(world, name).owner).to.equal('dc3');
+    expect([waitedMs(world, 'dc2'), waitedMs(world, 'dc4')]).to.deep.equal([null, null]);
+  });
+
+  it('the third in takeoverOrder waits N intervals for each of the two before it', async () => {
+    const manual = { takeoverPolicy: 'manual' } as const;
+    const world = await settled(FOUR, { dc4: manual, dc3: manual });
+    world.gateway('dc1').kill();
+    await world.run(5000 + 3 * TURN_MS);
+    expect(waitedMs(world, 'dc2')).to.be.within(2 * TURN_MS, 2 * TURN_MS + LOOK_MS);
+    expect(rowAt(world, 'dc2').owner).to.equal('dc2');
+  });
+
+  it('a passive one has no place in takeoverOrder: nobody waits for it', async () => {
+    const world = await settled(FOUR, { dc4: { mode: 'passive' }, dc3: { takeoverPolicy: 'manual' } });
+    world.gateway('dc1').kill();
+    await world.run(5000 + 2 * TURN_MS);
+    // Were dc4 counted, dc2 would be the third.
+    expect(waitedMs(world, 'dc2')).to.be.within(TURN_MS, TURN_MS + LOOK_MS);
+    expect(seen(world, 'dc4', 'takeover-started')).to.deep.equal([]);
+  });
+
+  for (const [how, state] of [
+    ['is down', 'down'],
+    ['has left', 'left'],
+  ] as const) {
+    it(`one that ${how} itself has no place in takeoverOrder: nobody waits for it`, async () => {
+      const world = await settled(FOUR, { dc3: { takeoverPolicy: 'manual' } });
+      if (state === 'down') world.gateway('dc4').kill();
+      else void world.gateway('dc4').leave();
+      await world.run(10_000);
+      expect(world.gateway('dc2').stateOf('dc4')).to.equal(state);
+      world.gateway('dc1').kill();
+      await world.run(5000 + 2 * TURN_MS);
+      expect(waitedMs(world, 'dc2')).to.be.within(TURN_MS, TURN_MS + LOOK_MS);
+    });
+  }
+});
+
+describe('takeoverMaxHeldAge', () => {
+  it('judges the newest of what is held: one origin that is seldom posted holds nothing up', async () => {
+    const world = await settled(['dc1', 'dc2'], { dc2: { takeoverMaxHeldAgeMs: 20_000 } });
+    await world.run(60_000);
+    world.gateway('dc1').application.post('audit');
+    await world.run(1000);
+    world.gateway('dc1').kill();
+    await world.run(10_000);
+    expect(seen(world, 'dc2', 'takeover-blocked')).to.deep.equal([]);
+    expect(rowAt(world, 'dc2').owner).to.equal('dc2');
+    const absorbed = world.gateway('dc2').application.absorbed.map(({ origin }) => origin);
+    expect(absorbed).to.have.members(['orders', 'audit']);
+  });
+});
+
+describe('a takeover whose application does not acknowledge', () => {
+  for (const [what, isForced] of [
+    ['that followed from a death', false],
+    ['that was forced', true],
+  ] as const) {
+    it(`and ${what} is completed by --force, which cancels the delivery that waits`, async () => {
+      const world = await settled(['dc1', 'dc2'], {});
+      const dc2 = world.gateway('dc2');
+      dc2.application.isIdle = true;
+      world.ownership.excuse(WORKLOAD);
+      if (isForced) void force(world);
+      else world.gateway('dc1').kill();
+      await world.run(30_000);
+      const [waiting] = dc2.gateway!.api.deliveries('open');
+      expect(rowAt(world, 'dc2').takeover).to.include({ phase: 'delivering', forced: isForced });
+      expect(rowAt(world, 'dc2').owner).to.equal('dc1');
+      const forced = force(world);
+      await world.run(2000);
+      expect(await forced).to.match(/its delivery is cancelled/);
+      expect(dc2.gateway!.api.delivery(waiting?.id ?? '').state).to.equal('cancelled');
+      expect(rowAt(world, 'dc2')).to.include({ owner: 'dc2', epoch: waiting?.epoch, primary: true });
+      expect(rowAt(world, 'dc2').takeover).to.include({ phase: 'completed', forced: true });
+      expect(seen(world, 'dc2', 'takeover-completed')).to.have.length(1);
+    });
+  }
+});
+
+describe('an automatic takeover', () => {
+  it('is called off by the farewell of the peer that was taken for dead', async () => {
+    const world = await settled(['dc1', 'dc2'], {});
+    const dc2 = world.gateway('dc2');
+    dc2.application.isIdle = true;
+    // dc1 hears dc2 and knows that there is somebody to tell; what it says itself is lost.
+    world.network.change('dc1', 'dc2', { isCut: true });
+    await world.run(8000);
+    const [open] = dc2.gateway!.api.deliveries('open');
+    expect(rowAt(world, 'dc2').takeover?.phase).to.equal('delivering');
+    // It ceases to send heartbeats before the line is whole again: the first that is heard of it is that it leaves.
+    void world.gateway('dc1').leave();
+    await world.run(200);
+    world.network.heal('dc1', 'dc2');
+    await world.run(10_000);
+    expect(dc2.stateOf('dc1')).to.equal('left');
+    expect(seen(world, 'dc2', 'peer-up')).to.have.length(1);
+    const [cancelled] = seen(world, 'dc2', 'takeover-cancelled');
+    expect(cancelled?.event).to.include({ workload: WORKLOAD, reason: 'the peer left in order', delivery: open?.id });
+    expect(dc2.gateway!.api.delivery(open?.id ?? '').state).to.equal('cancelled');
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc1', blockedBy: null });
+    expect(rowAt(world, 'dc2').takeover?.phase).to.equal('cancelled');
+  });
+});
