@@ -180,11 +180,12 @@ export class OwnershipTable {
       if (!this.knows(workload)) continue;
       const entry = this.#entry(workload);
       this.#hearAcknowledged(workload, entry, heard.acknowledged ?? 0);
+      const now = clock.now();
       const context = {
         self: settings.dataCenter,
-        now: clock.now(),
+        now,
         at: isoTime(clock.wallMs()),
-        ranUntil: this.#ranUntil(entry),
+        ranUntil: this.#ranUntil(entry, now),
       };
       const { ownership, effects } = rules.hearRow(entry.ownership, heard, context);
       const isChanged = effects.some((effect) => effect.kind === 'changed');
@@ -197,7 +198,7 @@ export class OwnershipTable {
         const isOurs = entry.ownership.row.owner === settings.dataCenter;
         if (isOurs)
           entry.lost = context.ranUntil === null ? null : { row: entry.ownership.row, ranUntil: context.ranUntil };
-        entry.madeAt = clock.now() - heard.ageMs;
+        entry.madeAt = now - heard.ageMs;
         entry.ranUntil = null;
         Object.assign(entry, pastOf(entry, ownership, { self: settings.dataCenter, madeAt: entry.madeAt }));
       }
@@ -274,7 +275,7 @@ export class OwnershipTable {
               ...pastOf(entry, wanted, { self: settings.dataCenter, madeAt }),
               ...{ ownership: wanted, madeAt, ranUntil },
             },
-            (at) => isoTime(clock.wallMs() - (clock.now() - at)),
+            this.#wallNow(),
           ),
         );
       } catch (error) {
@@ -351,9 +352,8 @@ export class OwnershipTable {
   }
 
   /** Until now, unless we have not run for longer than two looks of the judge of silence: then we were stopped ourselves. */
-  #ranUntil({ ranUntil }: Entry): number | null {
+  #ranUntil({ ranUntil }: Entry, now: number): number | null {
     if (ranUntil === null) return null;
-    const now = this.#context.clock.now();
     const twoLooksMs = Math.min(2 * SECOND_MS, this.#context.settings.heartbeatIntervalMs / 4);
     return now - ranUntil <= twoLooksMs ? now : ranUntil;
   }
@@ -390,10 +390,15 @@ export class OwnershipTable {
   }
 
   #save(workload: string, entry: Entry): Promise<boolean> {
-    const { clock } = this.#context;
     entry.saves += 1;
-    const wallOf = (at: number): string => isoTime(clock.wallMs() - (clock.now() - at));
-    return this.#records.settle(ownershipRecord(workload), recordOfOwnership(entry, wallOf));
+    return this.#records.settle(ownershipRecord(workload), recordOfOwnership(entry, this.#wallNow()));
+  }
+
+  /** Monotonic times as our wall clock has them now, all by one look at it. */
+  #wallNow(): (at: number) => string {
+    const { clock } = this.#context;
+    const offset = clock.wallMs() - clock.now();
+    return (at) => isoTime(offset + at);
   }
 }
 

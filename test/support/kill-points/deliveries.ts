@@ -143,6 +143,9 @@ export function takeoverStory(
       await untilDone(victim, 'the record of its return', async () =>
         recordOfPeer(victim, peer.name)?.state === 'up' ? true : undefined,
       );
+      // What it had before would be handed over again: its work was somebody else's since.
+      for (const { origin: one, version, state } of await victim.held(peer.name))
+        if (state !== 'withdrawn') await peer.send({ origin: one, version: version + 1, bytes: Buffer.alloc(0) });
       const told = toldOf(victim, origin);
       for (const [one, bytes] of told.contents)
         expect((await peer.send({ origin: one, version: told.version, bytes })).status).to.equal(200);

@@ -49,10 +49,10 @@ function answersOf({ snapshots, ended }) {
   return `, ${answered} of ${snapshots.length}${ended === true ? ', ended' : ''}`;
 }
 
-/** Whose work it is, whether a change is reserved, and that it is only noted that we still do it. */
-function ownerOf({ row, used, ranUntil }) {
+/** Whose work it is, whether a change is reserved, and that it is only noted that we still do it, after it became ours. */
+function ownerOf({ row, used, madeAt, ranUntil }) {
   const whose = row.owner === row.workload ? 'at home' : 'taken over';
-  return `${whose}${used > row.epoch ? ', reserved' : ''}${ranUntil === null ? '' : ', running'}`;
+  return `${whose}${used > row.epoch ? ', reserved' : ''}${ranUntil === null || ranUntil === madeAt ? '' : ', running'}`;
 }
 
 function rowOf({ place, deliveredBy, withdrawn }) {
