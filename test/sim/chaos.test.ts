@@ -3,9 +3,9 @@ import { runChaos } from './chaos.ts';
 import type { SimWorld } from './sim-world.ts';
 
 /** More seeds for a longer look: CROSSDC_SIM_SEEDS=5000, CROSSDC_SIM_FIRST_SEED=1 */
-const SEEDS = Number(process.env.CROSSDC_SIM_SEEDS ?? 750);
+const SEEDS = Number(process.env.CROSSDC_SIM_SEEDS ?? 450);
 const FIRST = Number(process.env.CROSSDC_SIM_FIRST_SEED ?? 1);
-const PORTION = 250;
+const PORTION = 150;
 
 /** Everything that a run did, as far as anybody could see it. */
 function storyOf(world: SimWorld): string[] {

@@ -11,7 +11,6 @@ import {
   ledgerOf,
   MORTAL,
   PATIENT,
-  TAKEN_OVER,
   takeFirstOver,
   useKillStage,
   WAITING_LANES,
@@ -82,18 +81,18 @@ describe('A gateway with its held store in PostgreSQL that is killed before or a
   });
 
   it('delivers what a dead peer left at least once, and to the end', async () => {
+    // What the state folder has of a takeover is written as it is beside a store of files, where it is killed at every step.
+    const only = /sql|deliver|acknowledge/;
     const important = [
-      ...ledgerOf('peers (down, due)'),
-      ...ledgerOf('peers (down)'),
       ...around('sql UPDATE crossdc_snapshot', 'sql UPDATE crossdc_snapshot (2)', 'sql COMMIT', 'sql COMMIT (2)'),
       ...DELIVERED,
-      ...TAKEN_OVER,
+      ...ledgerOf('takeovers (changing, acknowledged)'),
     ];
     await killAt(
       beside(stage, {
         keys: withDatabase(MORTAL),
         first: takeFirstOver,
-        story: (victim, peer) => takeoverStory(victim, peer, { title: 'takeover with a database', important }),
+        story: (victim, peer) => takeoverStory(victim, peer, { title: 'takeover with a database', important, only }),
       }),
       WAITING_LANES,
     );

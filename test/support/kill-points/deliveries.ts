@@ -123,7 +123,7 @@ function isTakeoverRecorded(gateway: GatewayProcess, peer: string): Promise<true
 export function takeoverStory(
   victim: GatewayProcess,
   peer: FakePeer,
-  options: { readonly title: string; readonly important: readonly string[] },
+  options: { readonly title: string; readonly important: readonly string[]; readonly only?: RegExp },
 ): Story<HandedOver> {
   const isUp = async (): Promise<true | undefined> =>
     (await victim.peer(peer.name)).state === 'up' ? true : undefined;
