@@ -1,5 +1,5 @@
-// A reporter for people and for CI: a dot for each test, each failure in full, what did not run for want of a tool, and,
-// as the very last line of the process, `N passed, N failed`.
+// A reporter for people and for CI: a dot for each test, each failure in full, what did not run for want of a tool, what
+// was run again, and, as the very last line of the process, `N passed, N failed`.
 'use strict';
 const { Dot } = require('mocha/lib/reporters/index.cjs');
 
@@ -12,12 +12,15 @@ class SummaryReporter extends Dot {
     super(runner, options);
     const leakMs = Number(options?.reporterOptions?.leakMs ?? LEAK_MS);
     const notRun = [];
+    const again = [];
     let leaks = 0;
     runner.on('pass', (test) => {
       if (DID_NOT_RUN.test(test.title)) notRun.push(test.fullTitle());
     });
+    runner.on('retry', (test, error) => again.push(`${test.fullTitle()}: ${error?.message ?? 'no reason'}`));
     runner.once('end', () => {
       for (const title of notRun) console.log(`  ${title}`);
+      for (const what of again) console.log(`  failed once, and was run again: ${what}`);
       // The timer itself keeps nothing alive: it fires only when something else does.
       setTimeout(() => {
         leaks = 1;

@@ -62,7 +62,8 @@ describe('keys and certificates that are exchanged under load', () => {
       replace(files.keys(dataCenter), KEY);
     }
     const { dc1, dc2 } = await Pair.running(stage, {
-      keys: { numberOfHttpSenderReceiverPairs: 2 },
+      // Long enough that a busy machine misses none by itself.
+      keys: { numberOfHttpSenderReceiverPairs: 2, heartbeatExchangeInterval: 2 },
       dc1: files.config('dc1'),
       dc2: files.config('dc2'),
     });

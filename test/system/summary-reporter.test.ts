@@ -53,6 +53,13 @@ describe('the summary of the tests', () => {
     expect(mocha('').lastLine).to.equal('0 passed, 1 failed');
   });
 
+  it('names what failed once and was run again, and counts it as what came of it', () => {
+    const suite = "let n = 0; it('a', function () { this.retries(1); n += 1; if (n === 1) throw new Error('late'); });";
+    const result = mocha(suite);
+    expect(result).to.include({ status: 0, lastLine: '1 passed, 0 failed' });
+    expect(result.output).to.include('  failed once, and was run again: a: late\n');
+  });
+
   it('names what did not run for want of a tool', () => {
     const { output } = mocha("describe('metrics', () => it('did not run: promtool is not installed', () => {}));");
     expect(output).to.include('  metrics did not run: promtool is not installed\n');
