@@ -22,7 +22,7 @@ export class Wake {
     }
     const sleeper = new AbortController();
     const onAbort = (): void => {
-      sleeper.abort();
+      sleeper.abort(RUNG);
     };
     signal.addEventListener('abort', onAbort, { once: true });
     this.#sleepers.add(sleeper);

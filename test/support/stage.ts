@@ -63,7 +63,9 @@ export function useStage(): Stage {
     this.currentTest?.timeout(TEST_MS);
   });
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed') console.log(stage.lastWords());
+    // One that failed and is run again has no state yet.
+    const state = this.currentTest?.state;
+    if (state === 'failed' || state === undefined) console.log(stage.lastWords());
     await stage.close();
     toldSecrets.settle();
   });

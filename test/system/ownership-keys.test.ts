@@ -7,6 +7,11 @@ import { TestApp } from '../support/test-app.ts';
 
 /** The clocks of the events have milliseconds, and a timer may be a little early. */
 const TOLERANCE_MS = 5;
+/**
+ * For snapshotRequestTimeout: how long a move waits for snapshots that nobody posts here, and then for the application of
+ * the new owner. Raised: slower; lowered: a busy machine rolls moves back.
+ */
+const ASKED_S = 4;
 
 async function row(gateway: GatewayProcess, workload: string): Promise<OwnershipView> {
   return (await gateway.api(`/v1/ownership/${workload}`)).json() as OwnershipView;
@@ -63,7 +68,7 @@ describe('a key of ownership has its effect in the running gateway', () => {
   for (const period of [3600, 0]) {
     const follows = period === 0 ? 'follows at once' : 'waits until the first is acknowledged';
     it(`takeoverBlockPeriod=${period}: a second takeover ${follows}`, async () => {
-      const keys: Keys = { snapshotRequestTimeout: 0.2, releaseTimeout: 0.1 };
+      const keys: Keys = { snapshotRequestTimeout: ASKED_S, releaseTimeout: 0.1 };
       const pair = await Pair.running(stage, { keys, dc2: { takeoverBlockPeriod: period } });
       const { dc1, dc2 } = pair;
       await takenOver(pair);
@@ -113,7 +118,7 @@ describe('a key of ownership has its effect in the running gateway', () => {
   it('failback=automatic and failbackDelay: the home that was up for so long gets its work back', async () => {
     const failbackDelay = 1;
     const pair = await Pair.running(stage, {
-      keys: { snapshotRequestTimeout: 0.2, releaseTimeout: 0.1 },
+      keys: { snapshotRequestTimeout: ASKED_S, releaseTimeout: 0.1 },
       dc2: { failback: 'automatic', failbackDelay },
     });
     const { dc1, dc2 } = pair;
@@ -141,7 +146,7 @@ describe('a key of ownership has its effect in the running gateway', () => {
 
   it('releaseTimeout: an application that says nothing is waited for so long, and then the move goes on', async () => {
     const releaseTimeout = 0.7;
-    const { dc1, dc2 } = await Pair.running(stage, { dc1: { releaseTimeout, snapshotRequestTimeout: 0.2 } });
+    const { dc1, dc2 } = await Pair.running(stage, { dc1: { releaseTimeout, snapshotRequestTimeout: ASKED_S } });
     await dc1.putReplicated('orders', 'state');
     await move(dc1, 'dc1', { to: 'dc2' });
     const { data: releasing } = await dc1.events.until('owner-releasing');

@@ -23,7 +23,7 @@ const KEYS: Keys = {
   takeoverBlockPeriod: 0,
 };
 /** Nobody is declared dead for the time of a restart. */
-export const PATIENT: Keys = { ...KEYS, consecutiveHeartbeatMissesAllowed: 1000 };
+export const PATIENT: Keys = { ...KEYS, heartbeatExchangeInterval: 0.5, consecutiveHeartbeatMissesAllowed: 1000 };
 export const MORTAL: Keys = { ...KEYS, consecutiveHeartbeatMissesAllowed: 6 };
 /** More than is kept in memory: it goes through a temp file, or several INSERTs. */
 export const LARGE = 2_600_000;

@@ -1,0 +1,3 @@
+import { simulateOwners } from './ownership-seeds.ts';
+
+simulateOwners(3);
