@@ -20,7 +20,7 @@ function fact(name: string, value: unknown): string[] {
   if (name === 'delivery' && typeof value === 'object') return [deliveryText(value as Delivery)];
   if (name === 'row' || name === 'was') return [`${name}=${word(rowText(value as OwnershipRow))}`];
   if (name === 'conflict') return [conflictText(value as Conflict)];
-  if (name === 'seconds' && typeof value === 'number') return [`seconds=${value.toFixed(1)}`];
+  if (name === 'seconds' && typeof value === 'number') return [`seconds=${value.toFixed(value < 1 ? 3 : 1)}`];
   if (Array.isArray(value)) return [`${name}=${value.map((part) => word(part)).join(',')}`];
   return [`${name}=${word(value)}`];
 }

@@ -74,9 +74,12 @@ export type EventBody =
     }
   /** `attempt` is the delivery's own: every announcement after the first is a repeat. */
   | { readonly type: 'delivery'; readonly attempt: number; readonly delivery: Delivery }
-  | { readonly type: 'delivery-done'; readonly delivery: Delivery }
-  /** `seconds`, here and below: since the step before. */
+  /** `seconds`: since it was made. */
+  | { readonly type: 'delivery-done'; readonly delivery: Delivery; readonly seconds: number }
+  /** `seconds`, here and below, where nothing else is said: since the step before. */
   | (TakeoverBody & { readonly type: 'takeover-started'; readonly actor: string })
+  /** Nothing spoke against it, and its epoch is reserved. */
+  | (TakeoverBody & { readonly type: 'takeover-checked'; readonly seconds: number })
   | (TakeoverBody & { readonly type: 'takeover-blocked'; readonly reason: TakeoverBlock })
   | (TakeoverBody & {
       readonly type: 'takeover-cancelled';
@@ -102,6 +105,8 @@ export type EventBody =
       readonly to: string;
       readonly epoch: number;
       readonly reason: OwnershipReason;
+      /** Only where it was changed: whoever hears of it took no step. */
+      readonly seconds?: number;
     }
   | { readonly type: 'superseded'; readonly workload: string; readonly row: OwnershipRow; readonly was: OwnershipRow }
   | { readonly type: 'ownership-conflict'; readonly workload: string; readonly conflict: Conflict }
@@ -173,6 +178,7 @@ export const EVENT_TYPES = {
   delivery: true,
   'delivery-done': true,
   'takeover-started': true,
+  'takeover-checked': true,
   'takeover-blocked': true,
   'takeover-cancelled': true,
   'takeover-completed': true,

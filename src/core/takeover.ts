@@ -28,8 +28,8 @@ export interface Takeover {
   readonly startedAt: string;
   readonly steps: readonly TakeoverStep[];
   readonly delivery: string | null;
-  /** An operator has seen it: the next one may follow by itself at once. */
-  readonly acknowledged: boolean;
+  /** What was known when it was begun, and from its checks on: when they let it through. As JSON has it. */
+  readonly inputs: Readonly<Record<string, unknown>>;
   /** Why it does not go on; null while nothing is in its way. */
   readonly blockedBy: TakeoverBlock | null;
 }

@@ -21,8 +21,8 @@ export interface OwnershipView extends OwnershipRow {
   readonly contestedBy: OwnershipRow | null;
   /** The newest conflict that nobody has acknowledged. */
   readonly conflict: Conflict | null;
-  /** The last takeover of it by this gateway, under way or over. */
-  readonly takeover: Takeover | null;
+  /** The last takeover of it by this gateway, under way or over; `acknowledged`: an operator has seen it, here or at a peer. */
+  readonly takeover: (Takeover & { readonly acknowledged: boolean }) | null;
   /** The last planned move of it that this gateway knows of, under way or over. */
   readonly move: MoveNotice | null;
   /** Why nothing happens by itself though something could. */

@@ -5,6 +5,7 @@ import { Asks } from './asks.ts';
 import { AutoFailback } from './auto-failback.ts';
 import type { Context } from './context.ts';
 import type { Damage } from './damage.ts';
+import type { DecisionFacts } from './decision-facts.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { DurableRecords } from './durable-records.ts';
 import type { EventHub } from './event-hub.ts';
@@ -45,6 +46,7 @@ interface Parts {
   readonly requests: SnapshotRequests;
   readonly command: FailoverCommand;
   readonly health: ApplicationHealth;
+  readonly facts: DecisionFacts;
   readonly damage: Damage;
   readonly events: EventHub;
   readonly history: History;
@@ -70,7 +72,8 @@ export interface OwnershipServices {
 export function assembleOwnership(context: Context, parts: Parts): OwnershipServices {
   const { settings } = context;
   const { records, peers, monitor, heartbeats, own, held, returned, deliveries, stores } = parts;
-  const { events, history, health, watermarks, requests, command, shutdown, transport, identity, damage } = parts;
+  const { events, history, health, facts, watermarks, requests, command, shutdown, transport, identity, damage } =
+    parts;
   const workloads = listedWorkloads(settings.dataCenter, peers);
 
   const settlement = new Settlement(context, () => peers.all);
@@ -91,6 +94,7 @@ export function assembleOwnership(context: Context, parts: Parts): OwnershipServ
     snapshots,
     deliveries,
     health,
+    facts,
     events,
     watermarks,
     history,

@@ -21,6 +21,7 @@ import { CertificateWatch } from './certificate-watch.ts';
 import { Damage } from './damage.ts';
 import { Deaths } from './deaths.ts';
 import { DeliverByHand } from './deliver-by-hand.ts';
+import { DecisionFacts } from './decision-facts.ts';
 import { Deliveries } from './deliveries.ts';
 import { DurableRecords } from './durable-records.ts';
 import { EventHub } from './event-hub.ts';
@@ -142,6 +143,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
   const shutdown = new Shutdown(context, { events, heartbeats, requests, own, peers });
   const history = new History(context, world.history, watch);
   const watermarks = new Watermarks(context, { records, peers, flush: () => heartbeats.flush() });
+  const facts = new DecisionFacts(context, { monitor, health });
   const owners = assembleOwnership(context, {
     transport,
     records,
@@ -156,6 +158,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     requests,
     command,
     health,
+    facts,
     damage,
     events,
     history,
@@ -225,7 +228,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     takeovers,
     certificates,
   });
-  new VerdictHistory(context, { history, monitor, health, view: (peer) => views.peer(peer) });
+  new VerdictHistory(context, { history, monitor, facts, view: (peer) => views.peer(peer) });
   const webhook =
     world.webhook === null ? null : new Webhook(context, { events, sink: world.webhook, records, deliveries });
   const api = new Api(context, {

@@ -20,6 +20,7 @@ import { handedOver, markDelivered, unmarked } from './delivery-marks.ts';
 import { loadDeliveries, recordName, recordOf } from './delivery-records.ts';
 import type { DurableRecords } from './durable-records.ts';
 import type { EventHub } from './event-hub.ts';
+import { SECOND_MS } from '../units.ts';
 
 /** How many finished deliveries are kept for looking at. */
 const FINISHED_KEPT = 100;
@@ -43,6 +44,8 @@ export class Deliveries {
   readonly #unannounced = new Set<string>();
   /** Those whose end is being said, or was. */
   readonly #ended = new Map<string, 'saying' | 'said'>();
+  /** Monotonic: when each was made, in whichever run. */
+  readonly #madeAt = new Map<string, number>();
   #lastId = 0;
   /** Called when a delivery is done and its end was said; again after a restart that may have come before that. */
   onDone: (delivery: Delivery) => void = () => undefined;
@@ -61,8 +64,10 @@ export class Deliveries {
 
   /** Brings back what a former run left: open ones go on, a finished one whose marks a crash cut off is marked now. */
   async load(): Promise<void> {
+    const { clock } = this.#context;
     for (const { delivery, isEndSaid } of await loadDeliveries(this.#records)) {
       this.#all.set(delivery.id, delivery);
+      this.#madeAt.set(delivery.id, clock.now() - Math.max(0, clock.wallMs() - Date.parse(delivery.createdAt)));
       this.#lastId = Math.max(this.#lastId, Number(delivery.id));
       if (delivery.state !== 'done') continue;
       // A crash may have come before its marks, or before its end was said: nobody may wait for that for ever.
@@ -110,6 +115,7 @@ export class Deliveries {
     const delivery = createDelivery({ ...fresh, id: String(this.#lastId), createdAt: isoTime(clock.wallMs()) });
     this.#unannounced.add(delivery.id);
     this.#all.set(delivery.id, delivery);
+    this.#madeAt.set(delivery.id, clock.now());
     await this.#records.settle(recordName(delivery.id), delivery);
     telemetry.deliveryCreated(fresh.reason);
     await this.#events.publish({ type: 'delivery', attempt: delivery.attempt, delivery });
@@ -293,7 +299,9 @@ export class Deliveries {
     if (this.#ended.has(delivery.id)) return;
     this.#ended.set(delivery.id, 'saying');
     await markDelivered(this.#context, delivery, this.#storeOf(delivery));
-    await this.#events.publish({ type: 'delivery-done', delivery });
+    const now = this.#context.clock.now();
+    const seconds = (now - (this.#madeAt.get(delivery.id) ?? now)) / SECOND_MS;
+    await this.#events.publish({ type: 'delivery-done', delivery, seconds });
     this.#ended.set(delivery.id, 'said');
     await this.#records.settle(recordName(delivery.id), recordOf(delivery, true));
     this.onDone(delivery);
@@ -304,6 +312,7 @@ export class Deliveries {
     for (const delivery of finished.slice(0, Math.max(0, finished.length - FINISHED_KEPT))) {
       this.#all.delete(delivery.id);
       this.#ended.delete(delivery.id);
+      this.#madeAt.delete(delivery.id);
       await this.#records.remove(recordName(delivery.id));
     }
   }

@@ -151,6 +151,11 @@ export class HeldSnapshots {
     return Math.max(0, clock.wallMs() - Date.parse(row.storedAt));
   }
 
+  /** How long ago the newest of them came; null when there are none. */
+  newestAgeMs(rows: readonly StoredSnapshot[]): number | null {
+    return rows.length === 0 ? null : Math.min(...rows.map((row) => this.ageMs(row)));
+  }
+
   #retain(key: SnapshotKey): Promise<void> {
     const isPinned = (version: number): boolean => this.isPinned(key, version);
     return retain(this.#context, { store: this.store, name: 'held', watch: this.#watch }, key, isPinned);

@@ -248,7 +248,8 @@ export class Moves {
     // In memory at once, and to the target at once: it is nobody's turn until it has heard.
     this.#journal.show(committed);
     const { reason } = this.#parts.table.row(workload);
-    await this.#parts.events.publish({ type: 'owner-changed', workload, from, to, epoch, reason });
+    const seconds = committed.steps.at(-1)?.seconds ?? 0;
+    await this.#parts.events.publish({ type: 'owner-changed', workload, from, to, epoch, reason, seconds });
     await this.#journal.save(committed);
     await this.#record(committed, 'committed');
   }

@@ -1,18 +1,10 @@
-import type {
-  Conflict,
-  HearEffect,
-  HeardRow,
-  LostRow,
-  Ownership,
-  OwnershipReason,
-  OwnershipRow,
-} from '../core/ownership.ts';
-import { acknowledgeConflict, hearWinnerAgain, initialOwnership } from '../core/ownership.ts';
+import type { Conflict, HearEffect, HeardRow, Ownership, OwnershipReason, OwnershipRow } from '../core/ownership.ts';
+import { acknowledgeConflict, hearWinnerAgain } from '../core/ownership.ts';
 import { GatewayError } from '../errors.ts';
 import { isoTime } from '../ports/clock.ts';
 import type { Context } from './context.ts';
 import type { DurableRecords } from './durable-records.ts';
-import { ownershipRecord, parseOwnership, recordOfOwnership } from './ownership-record.ts';
+import { OwnershipEntries, pastOf, type OwnershipEntry } from './ownership-entries.ts';
 import type { Settlement } from './settlement.ts';
 import { SECOND_MS } from '../units.ts';
 
@@ -28,46 +20,15 @@ export interface ChangeOfOwner {
   readonly reason: OwnershipReason;
 }
 
-interface TakenOver {
-  readonly epoch: number;
-  /** Monotonic: when its row was made. */
-  readonly at: number;
-}
-
-interface Entry {
-  ownership: Ownership;
-  /** Monotonic: when the present row was made, wherever that was. */
-  madeAt: number;
-  /** The highest epoch that an operator has acknowledged, here or at a peer. */
-  acknowledged: number;
-  /** The last takeover of it, by whomever, also when it has gone elsewhere since; null when there was none. */
-  takenOver: TakenOver | null;
-  /** We were its owner and are not any more. */
-  wasOurs: boolean;
-  /** Who owned it before its present owner; null while it never had another. */
-  before: string | null;
-  /** Monotonic: until when we ran as its owner in this run; null when we did not. */
-  ranUntil: number | null;
-  /** Monotonic: when that was last noted on the disk for its own sake. */
-  notedAt: number;
-  /** The last row of ours that somebody else's replaced in this run; null when there was none in which we ran. */
-  lost: LostRow | null;
-  /** What was heard and not said yet, the oldest first. */
-  unsaid: readonly HearEffect[];
-  /** How often it was written, for whoever must know whether somebody else wrote it meanwhile. */
-  saves: number;
-}
-
 /**
  * The rows of all workloads that this gateway knows of: its own and its peers'. What is heard counts at once and is
  * written beside; what we decide ourselves is durable before it counts.
  */
 export class OwnershipTable {
   readonly #context: Context;
-  readonly #records: DurableRecords;
   readonly #settlement: Settlement;
   readonly #workloads: () => readonly string[];
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries: OwnershipEntries;
   /** Called in the same turn as the change, before anybody else can see it. */
   onEffect: (effect: HearEffect) => void = () => undefined;
   /** An operator has acknowledged something at a peer. */
@@ -78,7 +39,7 @@ export class OwnershipTable {
     parts: { records: DurableRecords; settlement: Settlement; workloads: () => readonly string[] },
   ) {
     this.#context = context;
-    this.#records = parts.records;
+    this.#entries = new OwnershipEntries(context, parts.records);
     this.#settlement = parts.settlement;
     this.#workloads = parts.workloads;
   }
@@ -88,21 +49,8 @@ export class OwnershipTable {
   }
 
   /** Brings back the row of one workload; of one whose data centre's name was learned only now, too. */
-  async restore(workload: string): Promise<void> {
-    const { clock } = this.#context;
-    const found = parseOwnership(await this.#records.read(ownershipRecord(workload)), workload);
-    if (found === null) {
-      await this.#save(workload, this.#entry(workload));
-      return;
-    }
-    const { ownership, acknowledged, wasOurs, before, unsaid, ranUntilMs } = found;
-    const at = (wallMs: number): number => clock.now() - Math.max(0, clock.wallMs() - wallMs);
-    const takenOver = found.takenOver === null ? null : { epoch: found.takenOver.epoch, at: at(found.takenOver.atMs) };
-    const madeAt = at(found.madeAtMs);
-    // A former run may have worked on after somebody took over: that it was ended since makes it no less a conflict.
-    const ranUntil = ranUntilMs === null ? null : at(ranUntilMs);
-    const restored = { ownership, acknowledged, takenOver, wasOurs, before, unsaid, madeAt, ranUntil };
-    this.#entries.set(workload, { ...restored, notedAt: -Infinity, lost: null, saves: 0 });
+  restore(workload: string): Promise<void> {
+    return this.#entries.restore(workload);
   }
 
   knows(workload: string): boolean {
@@ -117,21 +65,21 @@ export class OwnershipTable {
         `No workload is called "${workload}"; there are: ${this.#workloads().join(', ')}.`,
         { field: 'workload' },
       );
-    return this.#entry(workload).ownership;
+    return this.#entries.of(workload).ownership;
   }
 
   /** Ours first, then by name. */
   all(): readonly Ownership[] {
-    return this.#workloads().map((workload) => this.#entry(workload).ownership);
+    return this.#workloads().map((workload) => this.#entries.of(workload).ownership);
   }
 
   owns(workload: string): boolean {
-    return this.knows(workload) && this.#entry(workload).ownership.row.owner === this.#context.settings.dataCenter;
+    return this.knows(workload) && this.#entries.of(workload).ownership.row.owner === this.#context.settings.dataCenter;
   }
 
   /** How long ago its present row was made; for what we own: since when it is ours. */
   ownedForMs(workload: string): number {
-    return this.#context.clock.now() - this.#entry(workload).madeAt;
+    return this.#context.clock.now() - this.#entries.of(workload).madeAt;
   }
 
   owned(): readonly string[] {
@@ -139,28 +87,33 @@ export class OwnershipTable {
   }
 
   wasOurs(workload: string): boolean {
-    return this.knows(workload) && this.#entry(workload).wasOurs;
+    return this.knows(workload) && this.#entries.of(workload).wasOurs;
   }
 
   /** Who did the work before its present owner; null while it never had another. */
   ownerBefore(workload: string): string | null {
-    return this.knows(workload) ? this.#entry(workload).before : null;
+    return this.knows(workload) ? this.#entries.of(workload).before : null;
   }
 
   /** How long ago its last takeover was, wherever it was made; null when there was none, or it was acknowledged. */
   takenOverAgoMs(workload: string): number | null {
-    const { takenOver, acknowledged } = this.#entry(workload);
+    const { takenOver, acknowledged } = this.#entries.of(workload);
     return takenOver === null || acknowledged >= takenOver.epoch ? null : this.#context.clock.now() - takenOver.at;
   }
 
+  /** Whether an operator has seen what was given that epoch, wherever that was said. */
+  isAcknowledged({ workload, epoch }: { readonly workload: string; readonly epoch: number }): boolean {
+    return epoch > 0 && this.#entries.of(workload).acknowledged >= epoch;
+  }
+
   ownedBy(dataCenter: string): readonly string[] {
-    return this.#workloads().filter((workload) => this.#entry(workload).ownership.row.owner === dataCenter);
+    return this.#workloads().filter((workload) => this.#entries.of(workload).ownership.row.owner === dataCenter);
   }
 
   /** What goes with a heartbeat or an answer. */
   news(): { readonly rows: readonly HeardRow[]; readonly conflicts: readonly Conflict[] } {
     const now = this.#context.clock.now();
-    const entries = this.#workloads().map((workload) => this.#entry(workload));
+    const entries = this.#workloads().map((workload) => this.#entries.of(workload));
     return {
       rows: entries.flatMap(({ ownership: { row, used, contested }, madeAt, acknowledged }) => {
         const ageMs = Math.max(0, now - madeAt);
@@ -178,14 +131,14 @@ export class OwnershipTable {
     for (const heard of news.rows) {
       const { workload } = heard.row;
       if (!this.knows(workload)) continue;
-      const entry = this.#entry(workload);
+      const entry = this.#entries.of(workload);
       this.#hearAcknowledged(workload, entry, heard.acknowledged ?? 0);
       const now = clock.now();
       const context = {
         self: settings.dataCenter,
         now,
         at: isoTime(clock.wallMs()),
-        ranUntil: this.#ranUntil(entry, now),
+        ranUntil: this.#entries.ranUntil(entry, now),
       };
       const { ownership, effects } = rules.hearRow(entry.ownership, heard, context);
       const isChanged = effects.some((effect) => effect.kind === 'changed');
@@ -206,26 +159,26 @@ export class OwnershipTable {
     }
     for (const conflict of news.conflicts) {
       if (!this.knows(conflict.workload)) continue;
-      const entry = this.#entry(conflict.workload);
+      const entry = this.#entries.of(conflict.workload);
       const { ownership, effects } = rules.hearConflict(entry.ownership, conflict);
       this.#take(conflict.workload, entry, ownership, effects);
     }
   }
 
   /** One word of an operator, said anywhere, is enough. */
-  #hearAcknowledged(workload: string, entry: Entry, epoch: number): void {
+  #hearAcknowledged(workload: string, entry: OwnershipEntry, epoch: number): void {
     if (epoch <= entry.acknowledged) return;
     entry.acknowledged = epoch;
-    this.#context.tasks.run('write what was acknowledged elsewhere', () => this.#save(workload, entry));
+    this.#context.tasks.run('write what was acknowledged elsewhere', () => this.#entries.save(workload, entry));
     this.onAcknowledged();
   }
 
-  #take(workload: string, entry: Entry, ownership: Ownership, effects: readonly HearEffect[]): void {
+  #take(workload: string, entry: OwnershipEntry, ownership: Ownership, effects: readonly HearEffect[]): void {
     if (ownership === entry.ownership) return;
     entry.ownership = ownership;
     entry.unsaid = [...entry.unsaid, ...effects];
     for (const effect of effects) this.onEffect(effect);
-    this.#context.tasks.run('write what was heard of owners', () => this.#save(workload, entry));
+    this.#context.tasks.run('write what was heard of owners', () => this.#entries.save(workload, entry));
   }
 
   /**
@@ -234,13 +187,13 @@ export class OwnershipTable {
    */
   async reserve(workload: string): Promise<number> {
     const { random, rules } = this.#context;
-    const entry = this.#entry(workload);
+    const entry = this.#entries.of(workload);
     const first = rules.reserveEpoch(entry.ownership);
     entry.ownership = first.ownership;
-    if (await this.#save(workload, entry)) return first.epoch;
+    if (await this.#entries.save(workload, entry)) return first.epoch;
     const second = rules.reserveEpoch(entry.ownership, 1 + Math.floor(random() * UNWRITTEN_JUMP));
     entry.ownership = second.ownership;
-    await this.#save(workload, entry);
+    await this.#entries.save(workload, entry);
     return second.epoch;
   }
 
@@ -256,7 +209,7 @@ export class OwnershipTable {
     isWanted: () => boolean = () => true,
   ): Promise<'made' | 'overtaken' | 'unwanted'> {
     const { clock, rules, settings } = this.#context;
-    const entry = this.#entry(workload);
+    const entry = this.#entries.of(workload);
     const dated = { ...change, since: isoTime(clock.wallMs()) };
     const madeAt = clock.now();
     // Its application may begin at once: who is superseded in the next moment has run all the same.
@@ -267,25 +220,16 @@ export class OwnershipTable {
     do {
       ({ saves } = entry);
       try {
-        await this.#records.write(
-          ownershipRecord(workload),
-          recordOfOwnership(
-            {
-              ...entry,
-              ...pastOf(entry, wanted, { self: settings.dataCenter, madeAt }),
-              ...{ ownership: wanted, madeAt, ranUntil },
-            },
-            this.#wallNow(),
-          ),
-        );
+        const made = pastOf(entry, wanted, { self: settings.dataCenter, madeAt });
+        await this.#entries.write(workload, { ...entry, ...made, ownership: wanted, madeAt, ranUntil });
       } catch (error) {
         // It may have reached the disk all the same; whoever reads it next must find what we go on with.
-        await this.#save(workload, entry);
+        await this.#entries.save(workload, entry);
         throw error;
       }
       wanted = rules.changeOwner(entry.ownership, dated);
       if (wanted === null || !isWanted()) {
-        await this.#save(workload, entry);
+        await this.#entries.save(workload, entry);
         return wanted === null ? 'overtaken' : 'unwanted';
       }
       // What was written of it meanwhile stands on the disk with the old row: ours goes again, before anybody hears of it.
@@ -299,19 +243,19 @@ export class OwnershipTable {
 
   /** What a former run heard and did not come to say. */
   unsaid(): readonly HearEffect[] {
-    return this.#workloads().flatMap((workload) => this.#entry(workload).unsaid);
+    return this.#workloads().flatMap((workload) => this.#entries.of(workload).unsaid);
   }
 
   /** It was said, and need not be after a crash. */
   async said(workload: string, effect: HearEffect): Promise<void> {
-    const entry = this.#entry(workload);
+    const entry = this.#entries.of(workload);
     entry.unsaid = entry.unsaid.filter((other) => other !== effect);
-    await this.#save(workload, entry);
+    await this.#entries.save(workload, entry);
   }
 
   /** Whether it is ours by a row that we heard, and our application was not told so yet. */
   isBecoming(workload: string): boolean {
-    const { ownership, unsaid } = this.#entry(workload);
+    const { ownership, unsaid } = this.#entries.of(workload);
     return unsaid.some(
       (effect) => effect.kind === 'changed' && this.isGiven(effect) && effect.to.epoch === ownership.row.epoch,
     );
@@ -325,10 +269,10 @@ export class OwnershipTable {
 
   /** An operator has seen the takeover or the conflict of the present row. */
   async acknowledge(workload: string): Promise<void> {
-    const entry = this.#entry(workload);
+    const entry = this.#entries.of(workload);
     entry.acknowledged = entry.ownership.row.epoch;
     entry.ownership = acknowledgeConflict(entry.ownership);
-    await this.#save(workload, entry);
+    await this.#entries.save(workload, entry);
   }
 
   row(workload: string): OwnershipRow {
@@ -344,74 +288,20 @@ export class OwnershipTable {
     const now = this.#context.clock.now();
     for (const workload of this.owned()) {
       if (isStandingDown(workload)) continue;
-      const entry = this.#entry(workload);
+      const entry = this.#entries.of(workload);
       entry.ranUntil = now;
       // While a peer does not hear us it may take over; what we did meanwhile must outlive a crash of ours.
       if (isAlone && now - entry.notedAt >= this.#noteEveryMs()) this.#note(workload, entry);
     }
   }
 
-  /** Until now, unless we have not run for longer than two looks of the judge of silence: then we were stopped ourselves. */
-  #ranUntil({ ranUntil }: Entry, now: number): number | null {
-    if (ranUntil === null) return null;
-    const twoLooksMs = Math.min(2 * SECOND_MS, this.#context.settings.heartbeatIntervalMs / 4);
-    return now - ranUntil <= twoLooksMs ? now : ranUntil;
-  }
-
-  #note(workload: string, entry: Entry): void {
+  #note(workload: string, entry: OwnershipEntry): void {
     entry.notedAt = this.#context.clock.now();
-    this.#context.tasks.run('note that we run as the owner', () => this.#save(workload, entry));
+    this.#context.tasks.run('note that we run as the owner', () => this.#entries.save(workload, entry));
   }
 
   #noteEveryMs(): number {
     const { heartbeatIntervalMs } = this.#context.settings;
     return heartbeatIntervalMs === Infinity ? Infinity : Math.max(NOTE_LEAST_MS, heartbeatIntervalMs);
   }
-
-  #entry(workload: string): Entry {
-    const known = this.#entries.get(workload);
-    if (known !== undefined) return known;
-    const { clock } = this.#context;
-    const fresh = {
-      ownership: initialOwnership(workload, isoTime(clock.wallMs())),
-      madeAt: clock.now(),
-      acknowledged: 0,
-      takenOver: null,
-      wasOurs: false,
-      before: null,
-      ranUntil: null,
-      notedAt: -Infinity,
-      lost: null,
-      unsaid: [],
-      saves: 0,
-    };
-    this.#entries.set(workload, fresh);
-    return fresh;
-  }
-
-  #save(workload: string, entry: Entry): Promise<boolean> {
-    entry.saves += 1;
-    return this.#records.settle(ownershipRecord(workload), recordOfOwnership(entry, this.#wallNow()));
-  }
-
-  /** Monotonic times as our wall clock has them now, all by one look at it. */
-  #wallNow(): (at: number) => string {
-    const { clock } = this.#context;
-    const offset = clock.wallMs() - clock.now();
-    return (at) => isoTime(offset + at);
-  }
-}
-
-/** What a new row leaves to be remembered of those before it. */
-function pastOf(
-  { wasOurs, before, takenOver, ownership }: Entry,
-  { row }: Ownership,
-  { self, madeAt }: { readonly self: string; readonly madeAt: number },
-): Pick<Entry, 'wasOurs' | 'before' | 'takenOver'> {
-  const { owner } = ownership.row;
-  return {
-    wasOurs: row.owner !== self && (wasOurs || owner === self),
-    before: row.owner === owner ? before : owner,
-    takenOver: row.reason === 'takeover' ? { epoch: row.epoch, at: madeAt } : takenOver,
-  };
 }

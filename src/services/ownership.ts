@@ -167,6 +167,7 @@ export class Ownership implements OwnershipApi {
     const notPrimaryBecause = this.notPrimaryBecause(workload);
     const blockedUntil = takeovers.blockedUntilMs(workload);
     const move = this.#newestMove(workload);
+    const takeover = takeovers.last(workload);
     const status = health.status();
     return {
       ...known.row,
@@ -176,7 +177,7 @@ export class Ownership implements OwnershipApi {
       behind: table.owns(workload) ? this.#behind(workload) : null,
       contestedBy: known.contested,
       conflict: known.conflict?.acknowledged === false ? known.conflict : null,
-      takeover: takeovers.last(workload) ?? null,
+      takeover: takeover === undefined ? null : { ...takeover, acknowledged: table.isAcknowledged(takeover) },
       move: move ?? target.notice(workload) ?? null,
       blockedBy: takeovers.blockedBy(workload),
       blockedUntil: blockedUntil === null ? null : isoTime(blockedUntil),
@@ -307,7 +308,7 @@ export class Ownership implements OwnershipApi {
     const { conflict } = table.get(workload);
     const takeover = takeovers.last(workload);
     await table.acknowledge(workload);
-    await takeovers.acknowledge(workload);
+    takeovers.lookNow();
     this.onChanged();
     const inputs = { conflict: conflict?.acknowledged === false ? conflict : null, takeover: takeover?.id ?? null };
     await history.record({

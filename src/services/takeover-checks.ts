@@ -39,7 +39,6 @@ export class TakeoverChecks {
     const { held, health, snapshots } = this.#parts;
     const { byHand, forced, hasBegun, isInBlockPeriod } = wanted;
     const offered = snapshots.offered(workload);
-    const ages = offered.map((row) => held.ageMs(row));
     return rules.takeoverBlock({
       owner: { state: peer?.health.state ?? 'unknown', reason: peer?.health.reason ?? null },
       byHand,
@@ -52,19 +51,9 @@ export class TakeoverChecks {
       isStoreKnown: held.store.isKnown,
       hasReplicated: snapshots.hasReplicated(workload) || (peer?.name === workload && peer.hasReplicated),
       offered: offered.length,
-      heldAgeMs: ages.length === 0 ? null : Math.min(...ages),
+      heldAgeMs: held.newestAgeMs(offered),
       maxHeldAgeMs: settings.takeoverMaxHeldAgeMs,
     });
-  }
-
-  /** What the history has of it. */
-  inputs(workload: string, peer: Peer | undefined): Readonly<Record<string, unknown>> {
-    return {
-      peerState: peer?.health.state ?? 'unknown',
-      missed: peer?.health.missed ?? null,
-      application: this.#parts.health.status(),
-      held: this.#parts.snapshots.offered(workload).length,
-    };
   }
 
   #isOurTurn(peer: Peer): boolean {

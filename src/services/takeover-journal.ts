@@ -35,12 +35,12 @@ export class TakeoverJournal {
   }
 
   /** Begins one; it stands in the place of the last, which was over. */
-  begin(workload: string, from: string, by: { forced: boolean; actor: string }): Promise<Takeover> {
+  begin(workload: string, from: string, by: Pick<Takeover, 'forced' | 'actor' | 'inputs'>): Promise<Takeover> {
     const { clock, rules } = this.#context;
     this.#lastId = rules.nextNumber(this.#lastId, clock.wallMs());
     this.#steppedAt.set(workload, clock.now());
     const startedAt = isoTime(clock.wallMs());
-    const empty = { epoch: 0, phase: 'due', steps: [], delivery: null, acknowledged: false, blockedBy: null } as const;
+    const empty = { epoch: 0, phase: 'due', steps: [], delivery: null, blockedBy: null } as const;
     return this.step({ id: String(this.#lastId), workload, from, ...by, startedAt, ...empty }, 'started');
   }
 

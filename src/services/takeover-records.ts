@@ -15,7 +15,8 @@ const schema = v.object({
   startedAt: v.string(),
   steps: v.array(v.object({ step, at: v.string(), seconds: v.number() })),
   delivery: v.nullable(v.string()),
-  acknowledged: v.boolean(),
+  // Records of before it have none.
+  inputs: v.optional(v.record(v.string(), v.unknown()), {}),
 });
 
 export function takeoverRecord(workload: string): string {

@@ -2,6 +2,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { isUnderWay, type Takeover, type TakeoverBlock } from '../core/takeover.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { Context } from './context.ts';
+import type { DecisionFacts } from './decision-facts.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { EventHub } from './event-hub.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
@@ -14,6 +15,7 @@ import type { TakeoverChecks } from './takeover-checks.ts';
 import type { TakeoverJournal } from './takeover-journal.ts';
 import type { Watermarks } from './watermarks.ts';
 import type { WorkloadSnapshots } from './workload-snapshots.ts';
+import { SECOND_MS } from '../units.ts';
 
 /** Who began a takeover that no operator asked for. */
 export const AUTOMATIC = 'automatic';
@@ -30,6 +32,7 @@ interface Parts {
   readonly history: History;
   readonly journal: TakeoverJournal;
   readonly checks: TakeoverChecks;
+  readonly facts: DecisionFacts;
 }
 
 /**
@@ -61,13 +64,22 @@ export class TakeoverSteps {
 
   /** Durable, then said; the rest is for `advance`. */
   async begin(workload: string, from: string, by: { forced: boolean; actor: string }): Promise<void> {
-    await this.#sayStarted(await this.#parts.journal.begin(workload, from, by));
+    const inputs = this.#inputs(workload, this.#parts.peers.find(from));
+    await this.#sayStarted(await this.#parts.journal.begin(workload, from, { ...by, inputs }));
   }
 
   async #sayStarted({ workload, from, actor }: Takeover): Promise<void> {
     this.#maybeUnsaid.delete(workload);
     const { epoch } = this.#parts.table.row(workload);
     await this.#parts.events.publish({ type: 'takeover-started', workload, dataCenter: from, epoch, actor });
+  }
+
+  /** Durable after it was said: a crash in between checks again, and says it again. */
+  async #sayChecked(checked: Takeover): Promise<Takeover> {
+    const { workload, from, epoch } = checked;
+    const seconds = secondsOfLast(checked);
+    await this.#parts.events.publish({ type: 'takeover-checked', workload, dataCenter: from, epoch, seconds });
+    return this.#parts.journal.save(checked);
   }
 
   /** Whoever forces it does not wait for an application that never answers: what it was offered it finds by `/v1/restore`. */
@@ -109,7 +121,9 @@ export class TakeoverSteps {
         return;
       }
       const epoch = await table.reserve(workload);
-      takeover = await journal.step({ ...takeover, epoch, phase: 'delivering', blockedBy: null }, 'checked');
+      const inputs = this.#inputs(workload, peer);
+      const checked = { ...takeover, epoch, inputs, phase: 'delivering', blockedBy: null } as const;
+      takeover = await this.#sayChecked(journal.taken(checked, 'checked'));
     }
     if (takeover.phase === 'delivering') {
       if (!held.store.isKnown) {
@@ -170,8 +184,10 @@ export class TakeoverSteps {
     const { workload, from, epoch } = takeover;
     this.onOwnerChanged();
     const to = this.#context.settings.dataCenter;
-    await events.publish({ type: 'owner-changed', workload, from, to, epoch, reason: 'takeover' });
-    const changed = await journal.step({ ...takeover, phase: 'changing', blockedBy: null }, 'owner-changed');
+    const changed = journal.taken({ ...takeover, phase: 'changing', blockedBy: null }, 'owner-changed');
+    const sinceStep = secondsOfLast(changed);
+    await events.publish({ type: 'owner-changed', workload, from, to, epoch, reason: 'takeover', seconds: sinceStep });
+    await journal.save(changed);
     const seconds = changed.steps.reduce((sum, step) => sum + step.seconds, 0);
     await events.publish({
       type: 'takeover-completed',
@@ -184,7 +200,7 @@ export class TakeoverSteps {
     const completed = journal.taken({ ...changed, phase: 'completed' }, 'completed');
     // What is over is looked at by no later run: everything is said before it is written.
     await history.record(this.#entry(completed, 'completed'));
-    await this.#end(completed);
+    await journal.save(completed);
   }
 
   /** Called off before its change of owner, for the reason that is shown. Its delivery ends with it. */
@@ -196,13 +212,7 @@ export class TakeoverSteps {
     const cancelled = journal.taken({ ...takeover, phase: 'cancelled', blockedBy: null }, 'cancelled');
     await events.publish({ type: 'takeover-cancelled', workload, dataCenter: from, epoch, delivery: open, reason });
     await history.record(this.#entry(cancelled, `cancelled: ${reason}`));
-    await this.#end(cancelled);
-  }
-
-  /** Written as it is now: an operator may have acknowledged it while its end was said. */
-  async #end({ workload, id }: Takeover): Promise<void> {
-    const now = this.#parts.journal.get(workload);
-    if (now?.id === id) await this.#parts.journal.save(now);
+    await journal.save(cancelled);
   }
 
   async #blocked(takeover: Takeover, block: TakeoverBlock): Promise<void> {
@@ -253,8 +263,25 @@ export class TakeoverSteps {
 
   #entry(takeover: Takeover, outcome: string): Parameters<History['record']>[0] {
     const { workload, from, actor, epoch, forced, steps, delivery } = takeover;
-    const peer = this.#parts.peers.find(from);
-    const inputs = { epoch, forced, delivery, ...this.#parts.checks.inputs(workload, peer) };
+    const inputs = { ...takeover.inputs, epoch, forced, delivery };
     return { kind: 'takeover', workload, dataCenter: from, actor, outcome, inputs, steps };
   }
+
+  #inputs(workload: string, peer: Peer | undefined): Takeover['inputs'] {
+    const { facts, held, snapshots } = this.#parts;
+    const offered = snapshots.offered(workload);
+    const ageMs = held.newestAgeMs(offered);
+    return {
+      peerState: peer?.health.state ?? 'unknown',
+      peerReason: peer?.health.reason ?? null,
+      ...(peer === undefined ? facts.own() : facts.of(peer)),
+      held: offered.length,
+      heldAgeSeconds: ageMs === null ? null : ageMs / SECOND_MS,
+    };
+  }
+}
+
+/** Between the last step and the one before it. */
+function secondsOfLast({ steps }: Takeover): number {
+  return steps.at(-1)?.seconds ?? 0;
 }

@@ -3,6 +3,7 @@ import { isHeldBack, isUnderWay, type Takeover, type TakeoverBlock } from '../co
 import { SECOND_MS } from '../units.ts';
 import type { ApplicationHealth } from './application-health.ts';
 import type { Context } from './context.ts';
+import type { DecisionFacts } from './decision-facts.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { DurableRecords } from './durable-records.ts';
 import type { EventHub } from './event-hub.ts';
@@ -31,6 +32,7 @@ interface Parts {
   readonly snapshots: WorkloadSnapshots;
   readonly deliveries: Deliveries;
   readonly health: ApplicationHealth;
+  readonly facts: DecisionFacts;
   readonly events: EventHub;
   readonly watermarks: Watermarks;
   readonly history: History;
@@ -106,13 +108,6 @@ export class Takeovers {
     const { clock, settings } = this.#context;
     const leftMs = settings.takeoverBlockPeriodMs - (this.#parts.table.takenOverAgoMs(workload) ?? Infinity);
     return leftMs > 0 ? clock.wallMs() + leftMs : null;
-  }
-
-  /** An operator has seen it. */
-  async acknowledge(workload: string): Promise<void> {
-    const takeover = this.#journal.get(workload);
-    if (takeover !== undefined) await this.#journal.save({ ...takeover, acknowledged: true });
-    this.lookNow();
   }
 
   /** Something that blocks one may have changed, or one is blocked now: whoever looks again may have slept till then. */

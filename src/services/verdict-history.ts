@@ -1,8 +1,6 @@
-import { SECOND_MS } from '../units.ts';
-import { isoTime } from '../ports/clock.ts';
 import type { PeerView } from '../ports/gateway-api.ts';
-import type { ApplicationHealth } from './application-health.ts';
 import type { Context } from './context.ts';
+import type { DecisionFacts } from './decision-facts.ts';
 import type { HealthMonitor, Verdict } from './health-monitor.ts';
 import type { History } from './history.ts';
 import type { Peer } from './peer.ts';
@@ -15,8 +13,7 @@ import type { Peer } from './peer.ts';
 export class VerdictHistory {
   readonly #context: Context;
   readonly #history: History;
-  readonly #monitor: HealthMonitor;
-  readonly #health: ApplicationHealth;
+  readonly #facts: DecisionFacts;
   readonly #view: (peer: Peer) => PeerView;
 
   constructor(
@@ -24,14 +21,13 @@ export class VerdictHistory {
     parts: {
       readonly history: History;
       readonly monitor: HealthMonitor;
-      readonly health: ApplicationHealth;
+      readonly facts: DecisionFacts;
       readonly view: (peer: Peer) => PeerView;
     },
   ) {
     this.#context = context;
     this.#history = parts.history;
-    this.#monitor = parts.monitor;
-    this.#health = parts.health;
+    this.#facts = parts.facts;
     this.#view = parts.view;
     parts.monitor.onVerdict = (peer, verdict) => {
       this.#note(peer, verdict);
@@ -58,28 +54,7 @@ export class VerdictHistory {
   }
 
   #inputs(peer: Peer, { from, reason }: Verdict): Record<string, unknown> {
-    const { heartbeatIntervalMs, missesAllowed } = this.#context.settings;
-    const { count, longestMs, lastAtMs } = this.#monitor.pauses;
-    const { missed, lastHeartbeatAt, rttMs, hearsUs, application, held, replication } = this.#view(peer);
-    return {
-      from,
-      reason,
-      missed,
-      missesAllowed,
-      // JSON has no infinity: heartbeats are switched off.
-      intervalSeconds: heartbeatIntervalMs === Infinity ? null : heartbeatIntervalMs / SECOND_MS,
-      lastHeartbeatAt,
-      rttMs,
-      hearsUs,
-      application: application.status,
-      ownApplication: this.#health.status(),
-      ownPauses: {
-        count,
-        longestSeconds: longestMs / SECOND_MS,
-        lastAt: lastAtMs === null ? null : isoTime(lastAtMs),
-      },
-      held,
-      pending: replication.pending,
-    };
+    const { held, replication } = this.#view(peer);
+    return { from, reason, ...this.#facts.of(peer), held, pending: replication.pending };
   }
 }

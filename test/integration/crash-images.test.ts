@@ -212,7 +212,7 @@ describe('A whole gateway that stops at any operation of the disk, and starts ag
     });
     const handedOver = api.deliveries().filter(({ reason }) => reason === 'takeover');
     expect(handedOver.map((delivery) => delivery.epoch)).to.deep.equal([epoch]);
-    for (const type of ['takeover-started', 'owner-changed', 'takeover-completed'])
+    for (const type of ['takeover-started', 'takeover-checked', 'owner-changed', 'takeover-completed'])
       expect(
         events.map((event) => event.type),
         `${type} was said`,

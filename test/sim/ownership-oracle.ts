@@ -16,6 +16,7 @@ import { machineOf } from './world/virtual-network.ts';
 /** Events after which a takeover or a move may have been given an epoch. */
 const STIRRING = {
   'takeover-started': true,
+  'takeover-checked': true,
   'takeover-cancelled': true,
   'takeover-completed': true,
   'move-started': true,

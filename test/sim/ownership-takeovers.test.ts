@@ -155,6 +155,41 @@ describe('a takeover whose application does not acknowledge', () => {
 });
 
 describe('an automatic takeover', () => {
+  it('says each of its steps by an event, and how long it took', async () => {
+    const world = await settled(['dc1', 'dc2'], {});
+    const dc2 = world.gateway('dc2');
+    dc2.pace.latencyMs = 20;
+    world.gateway('dc1').kill();
+    await world.run(10_000);
+    const told = new Map<string, { at: number; seconds: number }>();
+    const types = ['takeover-started', 'takeover-checked', 'delivery', 'delivery-done', 'owner-changed'] as const;
+    for (const type of [...types, 'takeover-completed'] as const) {
+      const events = seen(world, 'dc2', type);
+      expect(events, type).to.have.length(1);
+      for (const { at, event } of events) {
+        const seconds = 'seconds' in event ? (event.seconds ?? NaN) : NaN;
+        told.set(type, { at, seconds });
+      }
+    }
+    const spanOf = (from: string, to: string): number =>
+      ((told.get(to)?.at ?? NaN) - (told.get(from)?.at ?? NaN)) / 1000;
+    // The clock of the simulation stands still but for the disk and the application.
+    expect(told.get('takeover-checked')?.seconds).to.be.closeTo(spanOf('takeover-started', 'takeover-checked'), 0.05);
+    expect(told.get('takeover-checked')?.seconds).to.be.above(0);
+    expect(told.get('delivery-done')?.seconds).to.be.closeTo(spanOf('delivery', 'delivery-done'), 0.05);
+    expect(told.get('owner-changed')?.seconds).to.be.above(0);
+    expect(told.get('takeover-completed')?.seconds).to.be.closeTo(
+      spanOf('takeover-started', 'takeover-completed'),
+      0.05,
+    );
+    const { steps = [] } = rowAt(world, 'dc2').takeover ?? {};
+    for (const [type, step] of [
+      ['takeover-checked', 'checked'],
+      ['owner-changed', 'owner-changed'],
+    ])
+      expect(steps.find((taken) => taken.step === step)?.seconds).to.equal(told.get(type ?? '')?.seconds);
+  });
+
   it('is called off by the farewell of the peer that was taken for dead', async () => {
     const world = await settled(['dc1', 'dc2'], {});
     const dc2 = world.gateway('dc2');

@@ -130,7 +130,19 @@ describe('the history', () => {
     const { missesAllowed } = dc2.settings;
     expect(verdicts[1]?.inputs).to.deep.include({ from: 'suspect', reason: 'silence', missed: missesAllowed });
     expect(verdicts[1]?.inputs.held).to.include({ origins: 2 });
-    expect(before.filter(({ kind }) => kind === 'takeover').map(({ outcome }) => outcome)).to.deep.equal(['completed']);
+    const takeovers = before.filter(({ kind }) => kind === 'takeover');
+    expect(takeovers.map(({ outcome }) => outcome)).to.deep.equal(['completed']);
+    // What was known when it was decided, and not what became of it since.
+    expect(takeovers[0]?.inputs).to.deep.include({
+      peerState: 'down',
+      peerReason: 'silence',
+      missed: missesAllowed,
+      missesAllowed,
+      rttMs: verdicts[1]?.inputs.rttMs,
+      ownPauses: { count: 0, longestSeconds: 0, lastAt: null },
+      held: 2,
+    });
+    expect(takeovers[0]?.inputs.heldAgeSeconds).to.be.above(0);
     dc2.kill();
     dc2.start();
     await world.run(5000);

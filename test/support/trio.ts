@@ -1,3 +1,4 @@
+import type { PeerView } from '../../src/ports/gateway-api.ts';
 import type { GatewayProcess, Keys } from './gateway-process.ts';
 import { FAST } from './pair.ts';
 import type { Relay } from './relay.ts';
@@ -44,10 +45,11 @@ export class Trio {
     await this.untilAllSeen();
   }
 
+  /** Each sees the others, and knows that they hear it: before that nothing is moved to them. */
   async untilAllSeen(): Promise<void> {
+    const isSeen = ({ state, hearsUs }: PeerView): boolean => state === 'up' && hearsUs === true;
     for (const one of this.all)
-      for (const other of this.all)
-        if (one !== other) await one.untilPeer(other.name, 'up', ({ state }) => state === 'up');
+      for (const other of this.all) if (one !== other) await one.untilPeer(other.name, 'up, and hearing it', isSeen);
   }
 
   others(name: string): readonly GatewayProcess[] {

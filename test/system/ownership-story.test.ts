@@ -95,6 +95,7 @@ describe('the story of three data centres', () => {
     const steps = [
       'peer-down',
       'takeover-started',
+      'takeover-checked',
       'delivery',
       'delivery-done',
       'owner-changed',

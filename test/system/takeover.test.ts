@@ -8,6 +8,7 @@ import { freshBytes, TestApp } from '../support/test-app.ts';
 const STORY: readonly EventType[] = [
   'peer-down',
   'takeover-started',
+  'takeover-checked',
   'delivery',
   'delivery-done',
   'owner-changed',

@@ -43,6 +43,7 @@ const takenRow = (
       startedAt: AT,
       steps: [],
       delivery: '41',
+      inputs: {},
       acknowledged: false,
       blockedBy: null,
       ...more,

@@ -47,6 +47,7 @@ describe('local API: who owns the work', () => {
         startedAt: rival.since,
         steps: [{ step: 'started', at: rival.since, seconds: 0 }],
         delivery: null,
+        inputs: { missed: 4, rttMs: null },
         acknowledged: false,
         blockedBy: 'nothing-held',
       },

@@ -70,7 +70,7 @@ export const TAKEN_OVER = [
   ...ledgerOf('ownership (taken over)'),
   ...ledgerOf('takeovers (changing, owner-changed)'),
   ...ledgerOf('takeovers (completed, completed)'),
-  ...['takeover-started', 'owner-changed', 'takeover-completed'].flatMap((type) =>
+  ...['takeover-started', 'takeover-checked', 'owner-changed', 'takeover-completed'].flatMap((type) =>
     around(`write events (${type})`, `sync events (${type})`),
   ),
   ...around('write history (takeover)', 'sync history (takeover)'),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import type { Watermarks } from '../../../src/core/watermarks.ts';
+import type { PeerView } from '../../../src/ports/gateway-api.ts';
 import type { GatewayProcess } from '../../support/gateway-process.ts';
 import { Pair } from '../../support/pair.ts';
 import { PROJECT, projectFile } from '../../support/project.ts';
@@ -105,7 +106,9 @@ function livesThroughIt(program: string, path: string): void {
     await dc2.start();
     const home = new Example(stage, program, path, dc2.url);
     await dc2.events.until('superseded', ({ workload }) => workload === 'dc2', mark);
-    await dc1.untilPeer('dc2', 'in sync', ({ state, replication }) => state === 'up' && replication.pending === 0);
+    const isInSync = ({ state, hearsUs, replication }: PeerView): boolean =>
+      state === 'up' && hearsUs === true && replication.pending === 0;
+    await dc1.untilPeer('dc2', 'hearing it, and in sync', isInSync);
     expect(await primary(dc2, 'dc2')).to.deep.equal([503, '2']);
     const refused = await dc2.put('counter', '{"count":1}', '?workload=dc2');
     expect([refused.status, (refused.json() as { row?: { owner: string } }).row?.owner]).to.deep.equal([409, 'dc1']);

@@ -42,8 +42,8 @@ describe('an event for people', () => {
       renderEvent({ id: 8, at: AT, type: 'delivery', attempt: 2, delivery: { ...delivery, attempt: 2 } }),
     ).to.contain('12 takeover of dc2, 0 snapshots (0 B), open, attempt 2');
     expect(
-      renderEvent({ id: 8, at: AT, type: 'delivery-done', delivery: { ...delivery, reason: 'return' } }),
-    ).to.contain('12 returned by dc2');
+      renderEvent({ id: 8, at: AT, type: 'delivery-done', delivery: { ...delivery, reason: 'return' }, seconds: 1.25 }),
+    ).to.match(/12 returned by dc2.* seconds=1\.3$/);
   });
 
   it('sums up rows and conflicts of ownership', () => {
@@ -63,6 +63,7 @@ describe('an event for people', () => {
     const lines = (
       [
         { type: 'takeover-started', ...facts, epoch: 0, actor: 'operator (no token)' },
+        { type: 'takeover-checked', ...facts, seconds: 0.004 },
         { type: 'takeover-blocked', ...facts, reason: 'nothing-held' },
         { type: 'takeover-cancelled', ...facts, delivery: null, reason: 'heard again' },
         { type: 'takeover-completed', ...facts, reason: 'takeover', seconds: 4.256 },
@@ -74,6 +75,7 @@ describe('an event for people', () => {
     ).map((body) => renderEvent({ id: 9, at: AT, ...body }).slice(AT.length + 2));
     expect(lines).to.deep.equal([
       'takeover-started          workload=dc2 dataCenter=dc2 epoch=0 actor="operator (no token)"',
+      'takeover-checked          workload=dc2 dataCenter=dc2 epoch=8 seconds=0.004',
       'takeover-blocked          workload=dc2 dataCenter=dc2 epoch=8 reason=nothing-held',
       'takeover-cancelled        workload=dc2 dataCenter=dc2 epoch=8 reason="heard again"',
       'takeover-completed        workload=dc2 dataCenter=dc2 epoch=8 reason=takeover seconds=4.3',

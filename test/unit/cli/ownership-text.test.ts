@@ -20,6 +20,7 @@ const takeover: NonNullable<OwnershipView['takeover']> = {
   startedAt: '2026-01-02T03:04:30.000Z',
   steps: [],
   delivery: '41',
+  inputs: {},
   acknowledged: false,
   blockedBy: null,
 };

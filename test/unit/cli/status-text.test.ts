@@ -116,6 +116,7 @@ dc2   up      5m0s        0.5s ago  yes             0  3 origins, 4.0 KiB  yes  
         startedAt: '2026-01-02T03:00:00.000Z',
         steps: [],
         delivery: '41',
+        inputs: {},
         acknowledged: false,
         blockedBy: null,
       } as const;

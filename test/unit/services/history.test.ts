@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { HistoryEntry } from '../../../src/ports/ownership-api.ts';
 import type { PeerView } from '../../../src/ports/gateway-api.ts';
 import { ApplicationHealth } from '../../../src/services/application-health.ts';
+import { DecisionFacts } from '../../../src/services/decision-facts.ts';
 import { HealthMonitor } from '../../../src/services/health-monitor.ts';
 import { History, type Decision } from '../../../src/services/history.ts';
 import { HANG_MS } from '../../../src/services/patience.ts';
@@ -92,7 +93,8 @@ describe('the history of verdicts', () => {
       entries: () => stage.disk.history,
       view: () => fakePeer({ held, missed: 4 }),
     };
-    new VerdictHistory(context, { history: historyOf(stage), monitor, health, view: () => made.view() });
+    const facts = new DecisionFacts(context, { monitor, health });
+    new VerdictHistory(context, { history: historyOf(stage), monitor, facts, view: () => made.view() });
     return made;
   }
 
@@ -121,6 +123,8 @@ describe('the history of verdicts', () => {
     monitor.apply(peer, beat(2));
     await settled();
     expect(made.entries().map(({ outcome }) => outcome)).to.deep.equal(['up']);
+    peer.lastHeartbeatMs = Date.UTC(2026, 0, 2);
+    peer.rttMs = 0.75;
     monitor.pauses.count = 1;
     monitor.pauses.longestMs = 2500;
     await tick(missesAllowed);
@@ -142,9 +146,10 @@ describe('the history of verdicts', () => {
       missed: 4,
       missesAllowed,
       intervalSeconds: heartbeatIntervalMs / 1000,
-      lastHeartbeatAt: fakePeer().lastHeartbeatAt,
+      lastHeartbeatAt: '2026-01-02T00:00:00.000Z',
       rttMs: 0.75,
-      hearsUs: true,
+      // Its last word was that it had not heard us.
+      hearsUs: false,
       application: 'passing',
       ownApplication: 'passing',
       ownPauses: { count: 1, longestSeconds: 2.5, lastAt: null },
