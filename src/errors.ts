@@ -1,3 +1,6 @@
+/** What a gateway says of a port that it cannot have; who starts gateways on free ports looks for it in their logs. */
+export const PORT_IN_USE = 'is in use by another program';
+
 /**
  * The catalogue of errors. Each code's docstring is the operator's manual: what causes it, whether it is normal, what
  * to do. Only code, title, detail and field leave the process; causes and stacks stay in the log.

@@ -1,3 +1,4 @@
+import { PORT_IN_USE } from '../../errors.ts';
 import { codeOf } from './outcomes.ts';
 
 /** The configuration keys of a listener's address. */
@@ -24,7 +25,7 @@ export function listenProblem(error: Error, host: string, port: number, keys: Ad
   const place = `port ${String(port)} of ${host}`;
   switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return new ListenError(keys.port, `${place} is in use by another program`, error);
+      return new ListenError(keys.port, `${place} ${PORT_IN_USE}`, error);
     case 'EACCES':
       return new ListenError(keys.port, `${place} may not be opened by this user`, error);
     case 'EADDRNOTAVAIL':

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PORT_IN_USE } from '../../errors.ts';
 import { Children } from './children.ts';
 import { DataCenter } from './data-center.ts';
 import { freePorts } from './ports.ts';
@@ -26,9 +27,10 @@ export async function startGateways(of: {
   folder: string;
   children: Children;
   watch: Watch;
+  findPorts?: typeof freePorts;
 }): Promise<{ dc1: DataCenter; dc2: DataCenter }> {
   for (let attempt = 1; ; attempt += 1) {
-    const [peer1 = 0, local1 = 0, peer2 = 0, local2 = 0] = await freePorts(4);
+    const [peer1 = 0, local1 = 0, peer2 = 0, local2 = 0] = await (of.findPorts ?? freePorts)(4);
     const dc1 = new DataCenter(siteOf('dc1', of.folder, [peer1, local1]), of.folder, of.children);
     const dc2 = new DataCenter(siteOf('dc2', of.folder, [peer2, local2]), of.folder, of.children);
     try {
@@ -56,5 +58,5 @@ function siteOf(name: string, folder: string, [peerPort, localPort]: readonly [n
 
 async function lostPort(dataCenters: readonly DataCenter[]): Promise<boolean> {
   const logs = await Promise.all(dataCenters.map(({ gateway }) => readFile(gateway.logFile, 'utf8')));
-  return logs.some((log) => log.includes('EADDRINUSE'));
+  return logs.some((log) => log.includes(PORT_IN_USE));
 }
