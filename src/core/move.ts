@@ -30,6 +30,17 @@ export interface Move {
 
 /** Of many, so many are named to the others; the owner's own log and history have all. */
 const MISSING_TOLD = 20;
+/** Of why one was rolled back; the rest is in the owner's history. */
+const REASON_TOLD = 200;
+/** The same where there is no more room. */
+const REASON_TOLD_LEAST = 40;
+/**
+ * The room for names and reasons in all notices together, in bytes: they travel with every heartbeat, and one that were
+ * too long would be refused by everybody, as if we were dead.
+ */
+const TEXT_TOLD_BYTES = 4000;
+/** A character of a string has so many in UTF-8 at most. */
+const BYTES_MOST = 3;
 
 /** What the owner tells everybody about its move: in every heartbeat and answer, until the next one. */
 export interface MoveNotice {
@@ -65,10 +76,30 @@ export function noticeOf(move: Move): MoveNotice {
     epoch,
     phase,
     startedAt,
-    reason,
+    reason: reason?.slice(0, REASON_TOLD) ?? null,
     snapshots,
     missing: missing.slice(0, MISSING_TOLD),
   };
+}
+
+/** All that are told, with no more names and reasons than there is room for: first of those under way, then of the newest. */
+export function withinRoom(notices: readonly MoveNotice[]): MoveNotice[] {
+  let room = TEXT_TOLD_BYTES;
+  const hasRoom = (text: string): boolean => {
+    room -= text.length * BYTES_MOST;
+    return room >= 0;
+  };
+  const mostWanted = [...notices].sort(
+    (a, b) => Number(isOver(a.phase)) - Number(isOver(b.phase)) || Date.parse(b.startedAt) - Date.parse(a.startedAt),
+  );
+  return mostWanted.map((notice) => {
+    const { reason } = notice;
+    return {
+      ...notice,
+      reason: reason === null || hasRoom(reason) ? reason : reason.slice(0, REASON_TOLD_LEAST),
+      missing: notice.missing.filter((name) => hasRoom(name)),
+    };
+  });
 }
 
 /** From here on the owner is not primary and takes no snapshot for the workload but what its application still posts while it releases. */

@@ -1,3 +1,4 @@
+import { withinRoom } from '../core/move.ts';
 import type { HearEffect, OwnershipRow } from '../core/ownership.ts';
 import { GatewayError } from '../errors.ts';
 import { isoTime } from '../ports/clock.ts';
@@ -67,7 +68,7 @@ export class Ownership implements OwnershipApi {
     return {
       rows: [...rows],
       conflicts: [...conflicts],
-      moves: moves.notices().map((notice) => ({ ...notice, missing: [...notice.missing] })),
+      moves: withinRoom(moves.notices()).map((notice) => ({ ...notice, missing: [...notice.missing] })),
       progress: [...target.progress()],
     };
   }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { OwnershipApi } from '../../src/ports/ownership-api.ts';
+import { moveRequest } from './move-request.ts';
 import { SimWorld } from './sim-world.ts';
 
 const SEEDS = [1, 2, 3];
@@ -33,8 +34,7 @@ describe('a takeover of what nothing is held of', () => {
     world.gateway('dc1').start();
     await world.run(5000);
     const { epoch } = ownershipOf(world, 'dc2').row('dc1');
-    const back = { workload: 'dc1', to: 'dc1', ifEpoch: epoch, force: false, acceptDataLoss: false, dryRun: false };
-    const moved = ownershipOf(world, 'dc2').move({ ...back, actor: 'test' });
+    const moved = ownershipOf(world, 'dc2').move(moveRequest('dc1', 'dc1', { ifEpoch: epoch }));
     await world.run(30_000);
     await moved;
     expect(ownershipOf(world, 'dc1').row('dc1')).to.include({ owner: 'dc1', reason: 'failback' });

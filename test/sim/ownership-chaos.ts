@@ -2,6 +2,7 @@ import { GatewayError } from '../../src/errors.ts';
 import type { MoveRequest } from '../../src/ports/ownership-api.ts';
 import type { GatewaySettings } from '../../src/ports/settings.ts';
 import type { Rules } from '../../src/services/rules.ts';
+import { BY_FORCE, moveRequest } from './move-request.ts';
 import type { SimGateway } from './sim-gateway.ts';
 import { SimWorld } from './sim-world.ts';
 import { SeededRandom } from './world/random.ts';
@@ -176,15 +177,7 @@ function workloadOf(world: SimWorld): string {
 /** An operator asks this gateway, which may have to ask another one; that is refused as often as not. */
 function move(world: SimWorld, gateway: SimGateway, changes: Partial<MoveRequest> & { readonly to: string }): void {
   if (!gateway.isRunning) return;
-  const request: MoveRequest = {
-    workload: workloadOf(world),
-    ifEpoch: null,
-    force: false,
-    acceptDataLoss: false,
-    dryRun: false,
-    actor: 'operator',
-    ...changes,
-  };
+  const request = moveRequest(workloadOf(world), changes.to, { actor: 'operator', ...changes });
   gateway.gateway?.api.ownership.move(request).catch((error: unknown) => {
     if (!(error instanceof GatewayError)) gateway.application.complaints.push(`moving: ${String(error)}`);
   });
@@ -197,7 +190,7 @@ function goHome(world: SimWorld, gateway: SimGateway): void {
 
 function force(world: SimWorld, gateway: SimGateway, workload: string): void {
   world.ownership.excuse(workload);
-  move(world, gateway, { workload, to: gateway.name, force: true, acceptDataLoss: true });
+  move(world, gateway, { workload, to: gateway.name, ...BY_FORCE });
 }
 
 function acknowledge(world: SimWorld, { gateway, application }: SimGateway): void {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { MoveRequest } from '../../src/ports/ownership-api.ts';
+import { moveRequest } from './move-request.ts';
 import type { SimGateway } from './sim-gateway.ts';
 import { SimWorld } from './sim-world.ts';
 
@@ -80,19 +80,10 @@ function ownerOf(gateway: SimGateway): { owner: string; epoch: number } | null {
 }
 
 function move({ world }: Play, at: string, to: string): void {
-  const request: MoveRequest = {
-    workload: WORKLOAD,
-    to,
-    ifEpoch: null,
-    force: false,
-    acceptDataLoss: false,
-    dryRun: false,
-    actor: 'a test',
-  };
   // A gateway that is killed while it is asked answers nobody.
   world
     .gateway(at)
-    .gateway?.api.ownership.move(request)
+    .gateway?.api.ownership.move(moveRequest(WORKLOAD, to))
     .catch(() => undefined);
 }
 

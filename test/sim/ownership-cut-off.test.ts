@@ -1,11 +1,11 @@
 import { expect } from 'chai';
+import { moveRequest } from './move-request.ts';
 import { SimWorld } from './sim-world.ts';
 
 const WORKLOAD = 'dc1';
 
 function move(world: SimWorld, at: string, to: string): void {
-  const request = { workload: WORKLOAD, to, ifEpoch: null, dryRun: false, actor: 'a test' };
-  void world.gateway(at).gateway!.api.ownership.move({ ...request, force: false, acceptDataLoss: false });
+  void world.gateway(at).gateway!.api.ownership.move(moveRequest(WORKLOAD, to));
 }
 
 describe('a planned move that a crash cut off', () => {

@@ -3,6 +3,7 @@ import type { GatewayEvent } from '../../src/core/events.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { OwnershipView } from '../../src/ports/ownership-api.ts';
 import type { GatewaySettings } from '../../src/ports/settings.ts';
+import { moveRequest } from './move-request.ts';
 import { SimWorld } from './sim-world.ts';
 
 /** Every move here is of the work of dc1. */
@@ -21,8 +22,7 @@ async function begun(names: readonly string[], settings: Partial<GatewaySettings
 
 /** An operator asks for it; virtual time has to pass until it is answered. @returns the code of a refusal, and its words */
 function move(world: SimWorld, at: string, to: string): Promise<string> {
-  const request = { workload: WORKLOAD, to, ifEpoch: null, dryRun: false, actor: 'a test' };
-  const asked = world.gateway(at).gateway!.api.ownership.move({ ...request, force: false, acceptDataLoss: false });
+  const asked = world.gateway(at).gateway!.api.ownership.move(moveRequest(WORKLOAD, to));
   return asked.then(
     () => 'begun',
     (error: unknown) => (error instanceof GatewayError ? `${error.code}: ${error.message}` : String(error)),

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { MoveRequest } from '../../src/ports/ownership-api.ts';
 import type { GatewaySettings } from '../../src/ports/settings.ts';
+import { moveRequest } from './move-request.ts';
 import { SimWorld } from './sim-world.ts';
 
 const WORKLOAD = 'dc1';
@@ -22,17 +22,8 @@ const rowAt = (world: SimWorld, name: string) => apiAt(world, name).ownership.ro
 
 /** @returns how it was answered: the plan's checks that failed, or the refusal */
 async function move(world: SimWorld, at: string, to: string, ms = 30_000): Promise<string> {
-  const request: MoveRequest = {
-    workload: WORKLOAD,
-    to,
-    ifEpoch: null,
-    force: false,
-    acceptDataLoss: false,
-    dryRun: false,
-    actor: 'a test',
-  };
   const moved = apiAt(world, at)
-    .ownership.move(request)
+    .ownership.move(moveRequest(WORKLOAD, to))
     .then(
       () => 'accepted',
       (error: unknown) => String(error),

@@ -1,22 +1,12 @@
 import { expect } from 'chai';
 import type { MoveRequest } from '../../src/ports/ownership-api.ts';
+import { moveRequest } from './move-request.ts';
 import { SimWorld } from './sim-world.ts';
 
 const WORKLOAD = 'dc1';
 const SETTINGS = { requestTimeoutMs: 10_000, releaseTimeoutMs: 1000 };
 
-function wanted(to: string, changes: Partial<MoveRequest> = {}): MoveRequest {
-  return {
-    workload: WORKLOAD,
-    to,
-    ifEpoch: null,
-    force: false,
-    acceptDataLoss: false,
-    dryRun: false,
-    actor: 'a test',
-    ...changes,
-  };
-}
+const wanted = (to: string, changes: Partial<MoveRequest> = {}): MoveRequest => moveRequest(WORKLOAD, to, changes);
 
 async function begun(names: readonly string[], seed = 3): Promise<SimWorld> {
   const world = new SimWorld({ seed, names, settings: SETTINGS });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { GatewayEvent } from '../../src/core/events.ts';
-import type { MoveRequest } from '../../src/ports/ownership-api.ts';
+import { BY_FORCE, moveRequest } from './move-request.ts';
 import type { SimGateway } from './sim-gateway.ts';
 import { SimWorld } from './sim-world.ts';
 
@@ -69,9 +69,7 @@ async function heartbeatsOf(world: SimWorld, seconds: number): Promise<number[]>
 /** One command at one gateway; virtual time has to pass until it is done. */
 async function force(world: SimWorld, to: string): Promise<void> {
   world.ownership.excuse(WORKLOAD);
-  const wanted = { workload: WORKLOAD, to, ifEpoch: null, force: true, acceptDataLoss: true };
-  const request: MoveRequest = { ...wanted, dryRun: false, actor: 'operator' };
-  const moved = world.gateway(to).gateway!.api.ownership.move(request);
+  const moved = world.gateway(to).gateway!.api.ownership.move(moveRequest(WORKLOAD, to, BY_FORCE));
   await world.run(30_000);
   await moved;
 }

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { GatewayEvent } from '../../src/core/events.ts';
-import type { MoveRequest, OwnershipView } from '../../src/ports/ownership-api.ts';
+import type { OwnershipView } from '../../src/ports/ownership-api.ts';
 import type { GatewaySettings } from '../../src/ports/settings.ts';
+import { BY_FORCE, moveRequest } from './move-request.ts';
 import { SimWorld } from './sim-world.ts';
 
 /** Every takeover here is of the work of dc1. */
@@ -47,18 +48,9 @@ function rowAt(world: SimWorld, name: string): OwnershipView {
 
 /** What an operator at dc2 says; virtual time has to pass until it is done. */
 function force(world: SimWorld): Promise<string> {
-  const request: MoveRequest = {
-    workload: WORKLOAD,
-    to: 'dc2',
-    ifEpoch: null,
-    force: true,
-    acceptDataLoss: true,
-    dryRun: false,
-    actor: 'a test',
-  };
   return world
     .gateway('dc2')
-    .gateway!.api.ownership.move(request)
+    .gateway!.api.ownership.move(moveRequest(WORKLOAD, 'dc2', BY_FORCE))
     .then(
       ({ steps }) => steps[0] ?? '',
       (error: unknown) => String(error),

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import type { MoveRequest } from '../../src/ports/ownership-api.ts';
+import { BY_FORCE, moveRequest } from './move-request.ts';
 import { SimWorld } from './sim-world.ts';
 
 const WORKLOAD = 'dc1';
@@ -64,18 +66,13 @@ async function contested(): Promise<SimWorld> {
   await world.run(5000);
   expect(world.gateway('dc2').gateway?.api.ownership.row(WORKLOAD).contestedBy).not.to.equal(null);
   world.ownership.excuse();
-  await move(world, 'dc2', { force: true, acceptDataLoss: true });
+  await move(world, 'dc2', BY_FORCE);
   await heal(world);
   return world;
 }
 
-async function move(
-  world: SimWorld,
-  to: string,
-  forced: { readonly force: boolean; readonly acceptDataLoss: boolean } = { force: false, acceptDataLoss: false },
-): Promise<void> {
-  const request = { workload: WORKLOAD, to, ifEpoch: null, dryRun: false, actor: 'test', ...forced };
-  const moved = world.gateway('dc2').gateway!.api.ownership.move(request);
+async function move(world: SimWorld, to: string, forced: Partial<MoveRequest> = {}): Promise<void> {
+  const moved = world.gateway('dc2').gateway!.api.ownership.move(moveRequest(WORKLOAD, to, forced));
   await world.run(40_000);
   await moved;
   for (const { gateway } of world.gateways) expect(gateway?.api.ownership.row(WORKLOAD).owner).to.equal(to);

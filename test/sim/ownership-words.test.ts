@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import type { GatewayEvent } from '../../src/core/events.ts';
 import { GatewayError } from '../../src/errors.ts';
-import type { MoveRequest, OwnershipView } from '../../src/ports/ownership-api.ts';
+import type { OwnershipView } from '../../src/ports/ownership-api.ts';
 import type { PeerMessage } from '../../src/wire/messages.ts';
+import { moveRequest } from './move-request.ts';
 import { SimWorld } from './sim-world.ts';
 
 /** Everything here is about the work of dc1. */
@@ -22,18 +23,9 @@ function said<Type extends GatewayEvent['type']>(world: SimWorld, name: string, 
 /** An operator asks dc2; virtual time has to pass until it is answered. */
 function move(world: SimWorld): { answer: string | null } {
   const asked: { answer: string | null } = { answer: null };
-  const request: MoveRequest = {
-    workload: WORKLOAD,
-    to: 'dc2',
-    ifEpoch: null,
-    force: false,
-    acceptDataLoss: false,
-    dryRun: false,
-    actor: 'a test',
-  };
   world
     .gateway('dc2')
-    .gateway!.api.ownership.move(request)
+    .gateway!.api.ownership.move(moveRequest(WORKLOAD, 'dc2'))
     .then(
       ({ kind }) => (asked.answer = kind),
       (error: unknown) => (asked.answer = error instanceof GatewayError ? error.code : String(error)),
