@@ -24,6 +24,9 @@ export function adviceOnBlock(block: string, workload: string, here: string): st
       'what is held cannot be read: make the store work (crossdc events says what is wrong); it goes on by itself then',
     'state-unwritable':
       'the state folder takes nothing: make room (crossdc events says what is wrong); it goes on by itself then',
+    'epochs-exhausted':
+      'a peer said that the greatest epoch was given already, and none is given twice: crossdc events says when; ' +
+      'docs/operations.md ("Nothing happens") says how to begin with 1 again',
     'app-critical': `the application here is critical: mend it, or ${forceCommand(workload, here)} gives it the work all the same`,
     'nothing-held': `nothing of it is held here: bring its owner back, or ${forceCommand(workload, here)} begins without its state`,
     'held-too-old': `what is held is older than takeoverMaxHeldAge: bring its owner back, or ${forceCommand(workload, here)} begins with it`,
@@ -48,7 +51,7 @@ export function rowLines(row: OwnershipView, onlooker: Onlooker): string[] {
     ...conflictLines(row),
     ...elsewhereLines(row, onlooker),
     ...takeoverLines(row, here, ageOf),
-    ...moveLines(row, ageOf),
+    ...moveLines(row, onlooker),
     ...blockLines(row, here),
   ];
   if (lines.length === 0 && row.owner === here && !row.primary)
@@ -82,11 +85,12 @@ export function isTakeoverUnderWay(
 /** Work whose owner has left, and our own that another one does: neither changes before somebody says so. */
 function elsewhereLines(row: OwnershipView, { here, peers }: Onlooker): string[] {
   const { workload, owner, epoch, contestedBy, takeover, move, blockedBy } = row;
-  const isChanging = isTakeoverUnderWay(takeover) || (move !== null && !isOver(move.phase));
-  if (owner === here || contestedBy !== null || isChanging) return [];
+  if (owner === here || contestedBy !== null || isTakeoverUnderWay(takeover)) return [];
   const toUs = `crossdc failover ${workload} --to ${here}`;
   const state = peers.find(({ name }) => name === owner)?.state;
+  // Whatever it had begun: nobody goes on with that.
   if (state === 'left') return [`nobody does it: ${owner} has left; ${toUs} takes it here`];
+  if (move !== null && !isOver(move.phase)) return [];
   // The work of a dead owner is taken over, and what blocks that has a line of its own, with the command that frees it.
   if (workload !== here || state === 'down' || blockedBy !== null) return [];
   const hasFailed = move?.phase === 'rolled-back' && move.to === here && move.epoch > epoch;
@@ -112,9 +116,12 @@ function takeoverLines(row: OwnershipView, here: string, ageOf: (at: string) => 
   return [`${what} is under way (${phase}); crossdc events --follow shows it`];
 }
 
-function moveLines({ move }: OwnershipView, ageOf: (at: string) => string): string[] {
+function moveLines({ move }: OwnershipView, { peers, ageOf }: Onlooker): string[] {
   if (move === null || isOver(move.phase)) return [];
   const { from, to, phase, startedAt } = move;
+  const state = peers.find(({ name }) => name === from)?.state;
+  // The present owner alone completes it or rolls it back.
+  if (state === 'left' || state === 'down') return [];
   return [
     `move from ${from} to ${to} begun ${ageOf(startedAt)} ago is under way (${phase}); it completes, or rolls back to ` +
       `${from} by itself; crossdc events --follow shows it`,

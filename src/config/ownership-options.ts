@@ -105,7 +105,7 @@ export const OWNERSHIP_OPTIONS = {
     unit: 'seconds',
     doc: {
       meaning:
-        'How long without a break the home data centre must have been up and in sync before it gets its work back by itself. Needs failback=automatic.',
+        'How long without a break the home data centre must have been up and in sync before it gets its work back by itself; after a fail-back that was rolled back at least two minutes, and twice as long after each further one, up to six hours. Needs failback=automatic.',
       raising: 'A home that comes and goes is not trusted with the work; a healthy one gets it back later.',
       lowering: 'The work is at home again sooner; one that comes and goes may lose it once more.',
     },

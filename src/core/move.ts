@@ -1,3 +1,4 @@
+import type { OwnershipRow } from './ownership.ts';
 import type { ApplicationStatus, PeerState } from './peer-state.ts';
 
 /**
@@ -66,6 +67,35 @@ export interface MoveProgress {
   readonly reason: string | null;
 }
 
+/**
+ * How far the target is that has nothing to deliver. Nothing is left to do where its application has all of it already, or
+ * the owner has nothing.
+ * @param snapshots how many the owner hands over
+ * @param isAnyHere whether anything of it came here at all: without it, what the owner hands over is missing
+ */
+export function withoutDelivery(snapshots: number, isAnyHere: boolean): Pick<MoveProgress, 'state' | 'reason'> {
+  if (snapshots === 0 || isAnyHere) return { state: 'ready', reason: null };
+  const all = snapshots === 1 ? 'the snapshot that is' : `the ${snapshots} snapshots that are`;
+  return { state: 'failed', reason: `nothing is there of ${all} handed over` };
+}
+
+/**
+ * What is shown of the last word that another gateway said of its move. Of one that was under way nothing, once nothing
+ * more can come of it: the row has come that far without it, or its owner is gone.
+ * @param owner the state of the one who said it; undefined when it is no peer
+ */
+export function shownNotice(
+  notice: MoveNotice,
+  row: Pick<OwnershipRow, 'owner' | 'epoch' | 'reason'>,
+  owner: PeerState | undefined,
+): MoveNotice | null {
+  if (isOver(notice.phase)) return notice;
+  // The row has come before the word that it was written.
+  if (row.epoch === notice.epoch && row.owner === notice.to && row.reason !== 'takeover')
+    return { ...notice, phase: 'committed' };
+  return row.epoch >= notice.epoch || owner === 'left' || owner === 'down' ? null : notice;
+}
+
 export function noticeOf(move: Move): MoveNotice {
   const { id, workload, from, to, epoch, phase, startedAt, reason, snapshots, missing } = move;
   return {
@@ -132,6 +162,8 @@ export interface MoveFacts {
     readonly behindVersions: number;
     readonly behindSeconds: number;
   } | null;
+  /** Whether it is known what is held here, or does not matter. */
+  readonly isHeldKnown: boolean;
   /** What is under way for the workload already. */
   readonly busyWith: string | null;
   readonly isShuttingDown: boolean;
@@ -146,6 +178,14 @@ export interface MoveCheck {
 
 /** What is pending for longer than this is no ordinary transfer any more. */
 const LAG_MOST_SECONDS = 5;
+
+/** Why nothing is handed over by one who cannot know all that there is. */
+export const HELD_UNKNOWN = 'the store "held" is not readable here, so it is not known what there is to hand over';
+
+/** Whether what is held may be the newest of the workload: never under the first epoch, when only its home DC ever did it. */
+export function needsHeld(epoch: number): boolean {
+  return epoch > 1;
+}
 
 /** What a peer lacks of a workload. */
 export interface Lag {
@@ -175,7 +215,13 @@ export function moveChecks(facts: MoveFacts): readonly MoveCheck[] {
     add('target-application', application !== 'critical', application, `the application at "${to}" is critical`);
     // Nothing to replicate counts as in sync.
     const lag = `"${to}" lacks ${behindVersions} snapshot${behindVersions === 1 ? '' : 's'}, the oldest for ${behindSeconds.toFixed(1)} s`;
-    add('in-sync', isInSync(target), behindVersions === 0 ? 'nothing is pending' : lag, lag);
+    const isPossible = facts.isHeldKnown && isInSync(target);
+    add(
+      'in-sync',
+      isPossible,
+      behindVersions === 0 ? 'nothing is pending' : lag,
+      facts.isHeldKnown ? lag : HELD_UNKNOWN,
+    );
   }
   add(
     'idle',

@@ -12,14 +12,14 @@ export function nextNumber(last: number, wallMs: number, seen = 0): number {
 
 /** Until the year 2109 the wall time in milliseconds is below this. */
 const ABOVE_WALL_TIME = 2 ** 42;
-const VERSIONS_OF_AN_EPOCH = 2 ** 36;
+const VERSIONS_OF_AN_EPOCH = 2 ** 34;
 const LAST_EPOCH_OF_ITS_OWN = (2 ** 53 - ABOVE_WALL_TIME) / VERSIONS_OF_AN_EPOCH - 2;
 
 /**
  * The least version that is accepted under an epoch, from the second one on: above every version of the epochs before it,
  * also of those that their owner, cut off, still goes on to accept. The epoch stands above the count within one number, as
  * in ZooKeeper's zxid (Junqueira, Reed, Serafini: Zab, 2011), so that versions alone tell which of two owners came later.
- * There is room for 69 thousand million posts in an epoch, and for 131,006 epochs; beyond those they share one range.
+ * There is room for 17 thousand million posts in an epoch, and for 524,030 epochs; beyond those they share one range.
  */
 export function firstVersionOf(epoch: number): number {
   return epoch < 2 ? 1 : ABOVE_WALL_TIME + Math.min(epoch, LAST_EPOCH_OF_ITS_OWN) * VERSIONS_OF_AN_EPOCH;
@@ -28,6 +28,11 @@ export function firstVersionOf(epoch: number): number {
 /** The epoch under which a version was accepted; 1 for every one before the second. */
 export function epochOfVersion(version: number): number {
   return Math.max(1, Math.floor((version - ABOVE_WALL_TIME) / VERSIONS_OF_AN_EPOCH));
+}
+
+/** Whether a version was accepted under this epoch, or a later one; among those that share one range it cannot be told, and counts. */
+export function isSinceEpoch(version: number, epoch: number): boolean {
+  return epochOfVersion(version) >= Math.min(epoch, LAST_EPOCH_OF_ITS_OWN);
 }
 
 /**

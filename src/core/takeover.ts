@@ -45,6 +45,8 @@ export type TakeoverBlock =
   | 'store-unavailable'
   /** The state folder takes nothing, and an owner's row is durable before it is sent. */
   | 'state-unwritable'
+  /** The greatest epoch was given already, and no number is given twice. */
+  | 'epochs-exhausted'
   | 'app-critical'
   | 'nothing-held'
   | 'held-too-old';
@@ -107,6 +109,14 @@ export interface Survivor {
   readonly name: string;
   readonly isActive: boolean;
   readonly state: PeerState;
+}
+
+/**
+ * Whether anybody is left who may hear the owner though we do not. When we heard only after its death that it owns the work,
+ * such a one has the word: two who only do not hear each other would take the work from each other for ever.
+ */
+export function hasWitness(owner: string, survivors: readonly Survivor[]): boolean {
+  return survivors.some(({ name, state }) => name !== owner && state !== 'down' && state !== 'left');
 }
 
 /**

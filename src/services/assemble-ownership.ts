@@ -64,6 +64,8 @@ export interface OwnershipServices {
   readonly snapshots: WorkloadSnapshots;
   /** Brings back what a former run knew of owners; nothing is decided before `start`. */
   load(): Promise<void>;
+  /** Goes on with what a former run left of one workload, whose data centre's name was learned after the start. */
+  resume(workload: string): void;
   /** @param listeningSince when the peer listener was open */
   start(listeningSince: number): void;
 }
@@ -151,6 +153,10 @@ export function assembleOwnership(context: Context, parts: Parts): OwnershipServ
   };
   takeovers.onOwnerChanged = tellEverybody;
   moves.onChanged = tellEverybody;
+  moves.onCommitted = (workload) => {
+    takeovers.ownerChanged(workload);
+  };
+  shutdown.endMoves = (signal) => moves.callOff('this gateway is shut down', signal);
   target.onChanged = tellEverybody;
   ownership.onChanged = tellEverybody;
   heartbeats.news = { ownership: () => ownership.news(), watermarks: () => watermarks.news() };
@@ -203,8 +209,16 @@ export function assembleOwnership(context: Context, parts: Parts): OwnershipServ
       await takeovers.load(workloads());
       await moves.load(workloads());
     },
+    resume: (workload) => {
+      table.sayUnsaid(workload);
+      takeovers.resume(workload);
+      moves.resume(workload);
+    },
     start: (listeningSince) => {
       settlement.start(listeningSince);
+      // Where heartbeats are switched off nobody else tells a former owner that comes back.
+      const isMoved = table.all().some(({ row }) => row.epoch > 1);
+      if (settings.heartbeatIntervalMs === Infinity && isMoved) heartbeats.flush();
       ownership.start();
       context.tasks.run('end a takeover that a crash cut off', () => takeovers.resumeChanged());
       takeovers.start();

@@ -312,6 +312,14 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
     });
   };
 
+  let isStarted = false;
+  peers.onNamed = (peer, name) => {
+    if (!isStarted) return;
+    // One that had left is here again: nothing of it is to be deleted now.
+    if (peer.health.state !== 'left') deaths.resume([peer]);
+    owners.resume(name);
+  };
+
   const whenKnown = async (signal: AbortSignal): Promise<void> => {
     await held.known(signal);
     if (signal.aborted) return;
@@ -329,6 +337,7 @@ export async function assembleGateway(world: World, settings: GatewaySettings): 
       watch.start();
       if (!wasKnown) context.tasks.run('go on when it is known what is held', whenKnown);
       context.tasks.run('deliver what a former run took in', () => returned.resume());
+      isStarted = true;
       owners.start(listeningSince);
       deaths.resume(peers.all);
       monitor.start(listeningSince);

@@ -5,8 +5,21 @@ import type { Moves } from './moves.ts';
 import type { Ownership } from './ownership.ts';
 import type { OwnershipTable } from './ownership-table.ts';
 import type { PeerDirectory } from './peer-directory.ts';
+import { AUTOMATIC } from './takeover-steps.ts';
 import type { Takeovers } from './takeovers.ts';
 import { hasEnded } from './wake.ts';
+import { HOUR_MS, MINUTE_MS } from '../units.ts';
+
+/** After a fail-back that was rolled back the next one waits longer, each time twice as long, at most for this. */
+const LONGEST_DELAY_MS = 6 * HOUR_MS;
+
+/** Fail-backs under one row that came to nothing: for as long as each took nobody did the work. */
+interface Failures {
+  readonly epoch: number;
+  readonly count: number;
+  /** The last of them. */
+  readonly move: string;
+}
 
 interface Parts {
   readonly ownership: Ownership;
@@ -25,6 +38,7 @@ export class AutoFailback {
   readonly #parts: Parts;
   /** Since when each workload could have gone home, by the monotonic clock. */
   readonly #goodSince = new Map<string, number>();
+  readonly #failures = new Map<string, Failures>();
 
   constructor(context: Context, parts: Parts) {
     this.#context = context;
@@ -58,10 +72,35 @@ export class AutoFailback {
     }
     const goodSince = this.#goodSince.get(workload) ?? clock.now();
     this.#goodSince.set(workload, goodSince);
-    if (clock.now() - goodSince < settings.failbackDelayMs) return;
+    if (clock.now() - goodSince < this.#delayMs(workload, settings.failbackDelayMs)) return;
     // Whatever comes of it, the next attempt has the whole delay again.
     this.#goodSince.delete(workload);
     await this.#giveBack(workload);
+  }
+
+  #delayMs(workload: string, firstMs: number): number {
+    const count = this.#noteFailure(workload);
+    return count === 0
+      ? firstMs
+      : Math.max(firstMs, Math.min(LONGEST_DELAY_MS, Math.max(firstMs, MINUTE_MS) * 2 ** count));
+  }
+
+  /** @returns how many fail-backs of ours under the present row were rolled back */
+  #noteFailure(workload: string): number {
+    const { moves, table } = this.#parts;
+    const { epoch } = table.row(workload);
+    const last = moves.last(workload);
+    const known = this.#failures.get(workload);
+    const before = known?.epoch === epoch ? known : { epoch, count: 0, move: '' };
+    const isFresh = last?.actor === AUTOMATIC && last.phase === 'rolled-back' && last.id !== before.move;
+    if (!isFresh) return before.count;
+    const count = before.count + 1;
+    this.#failures.set(workload, { epoch, count, move: last.id });
+    this.#context.log.warn(
+      { workload, count, reason: last.reason },
+      'a fail-back was rolled back; the next one by itself comes later',
+    );
+    return count;
   }
 
   #couldGoHome(workload: string): boolean {
@@ -84,7 +123,7 @@ export class AutoFailback {
         force: false,
         acceptDataLoss: false,
         dryRun: false,
-        actor: 'automatic',
+        actor: AUTOMATIC,
       });
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;

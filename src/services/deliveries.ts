@@ -44,6 +44,8 @@ export class Deliveries {
   readonly #unannounced = new Set<string>();
   /** Those whose end is being said, or was. */
   readonly #ended = new Map<string, 'saying' | 'said'>();
+  /** Called off while the answer that ends them was written: if the disk does not take that, they are open no more. */
+  readonly #calledOff = new Set<string>();
   /** Monotonic: when each was made, in whichever run. */
   readonly #madeAt = new Map<string, number>();
   #lastId = 0;
@@ -204,7 +206,9 @@ export class Deliveries {
 
   /** What it would hand over is not to be taken over any more; what is held stays held. One that is over stays as it is. */
   async cancel(id: string): Promise<void> {
-    const cancelled = cancel(this.get(id));
+    const delivery = this.get(id);
+    if (delivery.state === 'done' && !this.#ended.has(id)) this.#calledOff.add(id);
+    const cancelled = cancel(delivery);
     if (cancelled.state !== 'cancelled') return;
     this.#all.set(cancelled.id, cancelled);
     await this.#records.settle(recordName(cancelled.id), cancelled);
@@ -290,8 +294,10 @@ export class Deliveries {
       // A repeat that was announced meanwhile changed nothing but the number of attempts.
       if (now?.state === delivery.state && now.snapshots === delivery.snapshots && before !== undefined)
         this.#all.set(delivery.id, { ...before, attempt: now.attempt });
+      if (this.#calledOff.delete(delivery.id)) await this.cancel(delivery.id);
       throw error;
     }
+    this.#calledOff.delete(delivery.id);
   }
 
   /** Once for each delivery, whoever gave the last answer and however often. */

@@ -74,7 +74,7 @@ export class DurableRecords {
       },
       () => undefined,
     );
-    await this.#patiently(written);
+    await this.inTime(written);
     if (outcome.isWritten) return true;
     if (this.#orderOf(name) < order) this.#unwritten.set(name, { value, order });
     this.#wake.ring();
@@ -87,7 +87,7 @@ export class DurableRecords {
       // A record that is left over is read again at the next start and removed then.
       this.#watch.failed('state', error);
     });
-    await this.#patiently(removed);
+    await this.inTime(removed);
   }
 
   #nextOrder(): number {
@@ -100,9 +100,14 @@ export class DurableRecords {
     return this.#unwritten.get(name)?.order ?? 0;
   }
 
-  /** @param work never rejects */
-  async #patiently(work: Promise<void>): Promise<void> {
-    if (!(await this.#context.patience.inTime(work))) this.#watch.failed('state', hangs('state folder'));
+  /**
+   * Waits for writes of records as long as one has that does not hang.
+   * @returns false when they still go on, which has been said then. @throws what they throw in time
+   */
+  async inTime(work: Promise<unknown>): Promise<boolean> {
+    if (await this.#context.patience.inTime(work)) return true;
+    this.#watch.failed('state', hangs('state folder'));
+    return false;
   }
 
   async #retry(signal: AbortSignal): Promise<void> {

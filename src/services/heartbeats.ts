@@ -16,6 +16,8 @@ import type { PeerDirectory } from './peer-directory.ts';
 const SWITCHED_OFF_SECONDS = 444_444_444;
 /** How long an orderly shutdown goes on telling a peer that does not answer. */
 const FAREWELL_MS = 10 * SECOND_MS;
+/** Where heartbeats are switched off: how often a peer is told again of what it has not answered. */
+const TELL_AGAIN_MS = 15 * SECOND_MS;
 
 export interface AnswerListener {
   onAnswer(peer: Peer, answer: PeerAnswer): void;
@@ -43,6 +45,8 @@ export class Heartbeats {
   /** When the newest heartbeat that a machine answered had left. */
   readonly #answeredSentAt = new Map<string, number>();
   #isFlushing = false;
+  /** Since when each peer has not been told what it was to hear at once. */
+  readonly #untoldSince = new Map<Peer, number>();
   listener: AnswerListener | undefined;
   news: News | undefined;
 
@@ -66,9 +70,11 @@ export class Heartbeats {
   }
 
   start(): void {
-    if (this.#context.settings.heartbeatIntervalMs === Infinity) return;
+    const isOff = this.#context.settings.heartbeatIntervalMs === Infinity;
     for (const peer of this.#peers.all) {
-      this.#context.tasks.run(`heartbeats to ${peer.label}`, (signal) => this.#beatOnInterval(peer, signal));
+      this.#context.tasks.run(`heartbeats to ${peer.label}`, (signal) =>
+        isOff ? this.#tellAgain(peer, signal) : this.#beatOnInterval(peer, signal),
+      );
     }
   }
 
@@ -89,6 +95,15 @@ export class Heartbeats {
     }
   }
 
+  /** With heartbeats switched off no next one follows: a peer that was away when owners changed would never hear of it. */
+  async #tellAgain(peer: Peer, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#context.clock.sleep(TELL_AGAIN_MS, signal);
+      if (signal.aborted || this.#stopping.signal.aborted) return;
+      if (this.#untoldSince.has(peer)) this.#beat(peer);
+    }
+  }
+
   /**
    * Sends a heartbeat to every peer now, beside the rhythm: something changed that they are to hear at once. Many changes
    * of one moment go together.
@@ -96,6 +111,7 @@ export class Heartbeats {
   flush(): void {
     if (this.#isFlushing || this.#stopping.signal.aborted) return;
     this.#isFlushing = true;
+    for (const peer of this.#peers.all) this.#untoldSince.set(peer, this.#context.clock.now());
     this.#context.tasks.run('tell the peers at once', async (signal) => {
       await this.#context.clock.afterPendingIo();
       this.#isFlushing = false;
@@ -136,6 +152,8 @@ export class Heartbeats {
     );
     if (signal.aborted) return;
     if (this.#isOverruled(machine, sentAt, outcome)) return;
+    if (outcome.kind === 'answered' && sentAt >= (this.#untoldSince.get(peer) ?? Infinity))
+      this.#untoldSince.delete(peer);
     await this.#note(peer, machine, outcome);
     if (outcome.kind === 'answered' || settings.sendToAllMachines || this.#stopping.signal.aborted) return;
     const next = peer.choice.machines[peer.choice.current]?.address;

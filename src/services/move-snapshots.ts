@@ -1,5 +1,5 @@
-import type { Lag, Move } from '../core/move.ts';
-import { epochOfVersion } from '../core/ordering.ts';
+import { HELD_UNKNOWN, needsHeld, type Lag, type Move } from '../core/move.ts';
+import { isSinceEpoch } from '../core/ordering.ts';
 import type { StoredSnapshot } from '../core/snapshot.ts';
 import { SECOND_MS } from '../units.ts';
 import type { Context } from './context.ts';
@@ -46,10 +46,19 @@ export class MoveSnapshots {
     const { workload } = move;
     const { requestTimeoutMs } = this.#context.settings;
     const requestId = await requests.ask('switchover', { workload, origins: null, timeoutMs: requestTimeoutMs });
-    const { rows } = await requests.awaitRequest(requestId, 'accepted', requestTimeoutMs, signal);
+    const bound = bounded(signal, this.#parts.watch.calledOff);
+    const { rows } = await requests.awaitRequest(requestId, 'accepted', requestTimeoutMs, bound.signal);
+    bound.end();
     await this.#raise(workload, signal);
+    this.#assertHeldKnown(workload);
     if (move.to !== workload) await this.#adopt(workload, signal);
     return rows.filter((row) => row.state === 'missing').map((row) => row.origin);
+  }
+
+  /** A plan is refused while it is not; but a restart may come between the plan and what follows. */
+  #assertHeldKnown(workload: string): void {
+    const { snapshots, table } = this.#parts;
+    if (needsHeld(table.row(workload).epoch) && !snapshots.isKnown) throw new RollBack(HELD_UNKNOWN);
   }
 
   /** What our application posted counts, whatever was posted by one who lost the work to us under the same epoch. */
@@ -89,10 +98,11 @@ export class MoveSnapshots {
     await this.#written(move, signal);
     await this.#raise(move.workload, signal);
     await this.atTarget(move, FLUSH_MS, signal);
+    this.#assertHeldKnown(move.workload);
     const offered = this.#newest(move.workload);
     if (move.to !== move.workload) return offered.length;
     const { clock } = this.#context;
-    const bound = bounded(signal);
+    const bound = bounded(signal, this.#parts.watch.calledOff);
     const timer = clock.sleep(FLUSH_MS, bound.signal).then(bound.end);
     const taken = await this.#parts.handBack.send(this.#parts.watch.target(move), move.id, offered, bound.signal);
     bound.end();
@@ -114,7 +124,7 @@ export class MoveSnapshots {
 
   #isOfOurTime(workload: string, { key, version }: StoredSnapshot): boolean {
     const isOwn = key.dataCenter === this.#context.settings.dataCenter && key.workload === workload;
-    return isOwn && epochOfVersion(version) >= this.#parts.table.row(workload).epoch;
+    return isOwn && isSinceEpoch(version, this.#parts.table.row(workload).epoch);
   }
 
   /** Of each origin the newest that there is here: our own, or held where our application never posted it anew. */

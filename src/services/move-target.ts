@@ -1,5 +1,5 @@
 import type { Delivery } from '../core/delivery.ts';
-import { isOver, type MoveNotice, type MoveProgress } from '../core/move.ts';
+import { isOver, withoutDelivery, type MoveNotice, type MoveProgress } from '../core/move.ts';
 import type { SnapshotStore } from '../ports/snapshot-store.ts';
 import type { Context } from './context.ts';
 import type { Deliveries } from './deliveries.ts';
@@ -8,6 +8,9 @@ import type { OwnershipTable } from './ownership-table.ts';
 import type { Peer } from './peer.ts';
 import type { Watermarks } from './watermarks.ts';
 import type { WorkloadSnapshots } from './workload-snapshots.ts';
+
+/** How often it is looked whether it is known by now what there is to deliver. */
+const KNOWN_POLL_MS = 250;
 
 interface Parts {
   readonly table: OwnershipTable;
@@ -30,8 +33,10 @@ export class MoveTarget {
   readonly #parts: Parts;
   /** The last notice of each workload, whoever the target is. */
   readonly #notices = new Map<string, MoveNotice>();
-  /** Moves for which there was nothing to hand over. */
-  readonly #empty = new Set<string>();
+  /** How far those moves are for which there was nothing to deliver. */
+  readonly #without = new Map<string, Pick<MoveProgress, 'state' | 'reason'>>();
+  /** Those for which it is not known yet what there is to deliver. */
+  readonly #waiting = new Set<string>();
   /** Moves whose delivery is being made or called off. */
   readonly #busy = new Set<string>();
   /** Called when what we tell the owner has changed. */
@@ -67,7 +72,7 @@ export class MoveTarget {
     const delivery = this.#parts.deliveries.ofChange(workload, epoch);
     // Its owner has not heard yet that somebody else took it over meanwhile.
     if (this.#isOutrun({ workload, epoch })) return { state: 'failed', reason: 'another data centre owns it by now' };
-    if (delivery === undefined) return { state: this.#empty.has(id) ? 'ready' : 'delivering', reason: null };
+    if (delivery === undefined) return this.#without.get(id) ?? { state: 'delivering', reason: null };
     switch (delivery.state) {
       case 'open':
         return { state: 'delivering', reason: null };
@@ -108,40 +113,65 @@ export class MoveTarget {
         const now = this.#notices.get(notice.workload);
         if (now?.id !== notice.id) return;
         if (now.phase === 'rolled-back') await this.#callOff(now);
-        else if (now.phase === 'handing-over') await this.#handOver(now);
+        else if (now.phase === 'handing-over') await this.#handOver(peer, now);
       } finally {
         this.#busy.delete(notice.id);
       }
     });
   }
 
-  async #handOver(notice: MoveNotice): Promise<void> {
-    const { deliveries, wasTakeover } = this.#parts;
+  async #handOver(peer: Peer, notice: MoveNotice): Promise<void> {
+    const { deliveries, returned, snapshots, wasTakeover } = this.#parts;
     const { id, workload, epoch } = notice;
     if (wasTakeover(workload, epoch)) {
       this.onChanged();
       return;
     }
-    if (this.#empty.has(id) || deliveries.ofChange(workload, epoch) !== undefined) return;
+    if (this.#without.has(id) || deliveries.ofChange(workload, epoch) !== undefined) return;
     if (this.#isOutrun(notice)) {
       this.onChanged();
       return;
     }
-    if (workload === this.#context.settings.dataCenter) await this.#handReturned(notice);
+    const isHome = workload === this.#context.settings.dataCenter;
+    const store = isHome ? returned : snapshots;
+    // What is not known is not nothing: the owner waits until it is, or rolls back.
+    if (!store.isKnown) {
+      this.#waitFor(store, peer, notice);
+      return;
+    }
+    if (isHome) await this.#handReturned(notice);
     else await this.#handHeld(notice);
     this.onChanged();
+  }
+
+  /** The owner's next word makes us look again; but with heartbeats switched off there may be none. */
+  #waitFor(store: { readonly isKnown: boolean }, peer: Peer, { id, workload }: MoveNotice): void {
+    const { clock, tasks } = this.#context;
+    if (this.#waiting.has(id)) return;
+    this.#waiting.add(id);
+    const wanted = (): MoveNotice | undefined => {
+      const now = this.#notices.get(workload);
+      return now?.id === id && now.phase === 'handing-over' ? now : undefined;
+    };
+    tasks.run('hand over when it is known what there is', async (signal) => {
+      while (!store.isKnown && wanted() !== undefined && !signal.aborted) await clock.sleep(KNOWN_POLL_MS, signal);
+      this.#waiting.delete(id);
+      const now = wanted();
+      if (now !== undefined && !signal.aborted) this.#follow(peer, now);
+    });
   }
 
   #isOutrun({ workload, epoch }: Pick<MoveNotice, 'workload' | 'epoch'>): boolean {
     return this.#parts.table.row(workload).epoch >= epoch;
   }
 
-  async #handHeld({ id, workload, from, epoch }: MoveNotice): Promise<void> {
+  async #handHeld({ id, workload, from, epoch, snapshots: count }: MoveNotice): Promise<void> {
     const { deliveries, snapshots, watermarks } = this.#parts;
     // Whatever it absorbed before was for a change of owner that came to nothing, or is over.
     const due = snapshots.due(workload, true);
     if (due.length === 0) {
-      this.#empty.add(id);
+      // What its application posted itself is not due, nor what was withdrawn: but that is held then.
+      this.#without.set(id, withoutDelivery(count, snapshots.isAnyHeld(workload)));
       return;
     }
     const fresh = { workload, epoch, watermarks: watermarks.frozen(from), snapshots: due };
@@ -149,20 +179,21 @@ export class MoveTarget {
   }
 
   /** What was returned for this move, and is no delivery of this epoch yet: a crash came between, or nothing came. */
-  async #handReturned({ id, workload, from, epoch }: MoveNotice): Promise<void> {
+  async #handReturned({ id, workload, from, epoch, snapshots: count }: MoveNotice): Promise<void> {
     const { deliveries, returned, watermarks } = this.#parts;
-    const early = deliveries
-      .list('open')
-      .find(({ reason, dataCenter, workload: of }) => reason === 'return' && dataCenter === from && of === workload);
+    const returns = deliveries
+      .list()
+      .filter(({ reason, dataCenter, workload: of }) => reason === 'return' && dataCenter === from && of === workload);
+    const early = returns.find(({ state }) => state === 'open');
     if (early !== undefined) {
       await deliveries.giveEpoch(early.id, { epoch, watermarks: watermarks.frozen(from) });
       return;
     }
-    const rows = this.#context.rules
-      .newestOffered(returned.rows(from))
-      .filter((row) => row.key.workload === workload && row.deliveredBy === null);
+    const came = returned.rows(from).filter(({ key }) => key.workload === workload);
+    const rows = this.#context.rules.newestOffered(came).filter((row) => row.deliveredBy === null);
     if (rows.length === 0) {
-      this.#empty.add(id);
+      // It may have been absorbed before the owner's word of it came, and what was is not kept for ever.
+      this.#without.set(id, withoutDelivery(count, came.length > 0 || returns.length > 0));
       return;
     }
     const fresh = { workload, epoch, watermarks: watermarks.frozen(from), snapshots: rows };

@@ -23,6 +23,7 @@ export class MoveWatch {
   readonly #context: Context;
   readonly #parts: Parts;
   readonly #changed = new Broadcast();
+  readonly #calledOff = new AbortController();
 
   constructor(context: Context, parts: Parts) {
     this.#context = context;
@@ -32,6 +33,17 @@ export class MoveWatch {
   /** Something came that a move may be waiting for: whoever waits looks again. What is stored at a peer needs no call. */
   notify(): void {
     this.#changed.notify();
+  }
+
+  /** Every move is rolled back that is not decided yet. @param reason what its history says */
+  callOff(reason: string): void {
+    this.#calledOff.abort(reason);
+    this.notify();
+  }
+
+  /** For what a move waits for elsewhere: over when it is not to go on. */
+  get calledOff(): AbortSignal {
+    return this.#calledOff.signal;
   }
 
   /** @throws RollBack when it is no peer of ours */
@@ -65,6 +77,7 @@ export class MoveWatch {
   }
 
   #assertMayGoOn(move: Move): void {
+    if (this.calledOff.aborted) throw new RollBack(String(this.calledOff.reason));
     const { state } = this.target(move).health;
     const { owner, epoch } = this.#parts.table.row(move.workload);
     if (owner !== move.from) throw new RollBack(`"${owner}" owns it now (epoch ${epoch})`);

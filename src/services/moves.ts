@@ -24,6 +24,7 @@ import type { Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import type { SnapshotRequests } from './snapshot-requests.ts';
 import { StepTimer } from './step-timer.ts';
+import { Broadcast } from './wake.ts';
 import type { WorkloadSnapshots } from './workload-snapshots.ts';
 
 interface Parts {
@@ -53,10 +54,15 @@ export class Moves {
   readonly #released = new Set<string>();
   /** Their epoch is being reserved: none is under way yet, and no other may begin. */
   readonly #beginning = new Set<string>();
+  /** Those that a task drives, until the last word of it is written. */
+  readonly #driven = new Set<Move>();
+  readonly #ended = new Broadcast();
   /** What the target of each workload's move says. */
   readonly #progress = new Map<string, MoveProgress>();
   /** Called at each change that others are to hear at once. */
   onChanged: () => void = () => undefined;
+  /** Called when the work is given away: its new owner may have died while that was written. */
+  onCommitted: (workload: string) => void = () => undefined;
 
   constructor(context: Context, parts: Parts) {
     this.#context = context;
@@ -75,8 +81,20 @@ export class Moves {
 
   /** Goes on with what a former run began. */
   start(): void {
-    for (const move of this.#journal.underWay())
-      this.#context.tasks.run('go on with a move', (signal) => this.#drive(move, signal));
+    for (const { workload } of this.#journal.underWay()) this.resume(workload);
+  }
+
+  /** The same for one workload; of one whose data centre's name was learned only now, too. */
+  resume(workload: string): void {
+    const move = this.#journal.get(workload);
+    if (move === undefined || isOver(move.phase)) return;
+    this.#context.tasks.run('go on with a move', (signal) => this.#run(move, signal));
+  }
+
+  /** Rolls back whatever is not decided yet. Resolves when all are over, or the signal is aborted. */
+  async callOff(reason: string, signal: AbortSignal): Promise<void> {
+    this.#watch.callOff(reason);
+    while (this.#beginning.size + this.#driven.size > 0 && !signal.aborted) await this.#ended.next(signal);
   }
 
   last(workload: string): Move | undefined {
@@ -136,6 +154,7 @@ export class Moves {
       await this.#begin(workload, to, actor);
     } finally {
       this.#beginning.delete(workload);
+      this.#ended.notify();
     }
   }
 
@@ -158,7 +177,17 @@ export class Moves {
     };
     await this.#journal.save(move);
     await this.#parts.events.publish({ type: 'move-started', workload, from: move.from, to, epoch, actor });
-    tasks.run('move a workload', (signal) => this.#drive(move, signal));
+    tasks.run('move a workload', (signal) => this.#run(move, signal));
+  }
+
+  async #run(move: Move, signal: AbortSignal): Promise<void> {
+    this.#driven.add(move);
+    try {
+      await this.#drive(move, signal);
+    } finally {
+      this.#driven.delete(move);
+      this.#ended.notify();
+    }
   }
 
   async #drive(begun: Move, signal: AbortSignal): Promise<void> {
@@ -247,6 +276,7 @@ export class Moves {
     const committed: Move = { ...move, phase: 'committed', steps: [...move.steps, timer.step('committed')] };
     // In memory at once, and to the target at once: it is nobody's turn until it has heard.
     this.#journal.show(committed);
+    this.onCommitted(workload);
     const { reason } = this.#parts.table.row(workload);
     const seconds = committed.steps.at(-1)?.seconds ?? 0;
     await this.#parts.events.publish({ type: 'owner-changed', workload, from, to, epoch, reason, seconds });

@@ -17,6 +17,8 @@ export interface OwnershipEntry {
   ownership: Ownership;
   /** Monotonic: when the present row was made, wherever that was. */
   madeAt: number;
+  /** Monotonic: when it came to be known here; -Infinity of one that a former run knew. */
+  knownAt: number;
   /** The highest epoch that an operator has acknowledged, here or at a peer. */
   acknowledged: number;
   /** The last takeover of it, by whomever, also when it has gone elsewhere since; null when there was none. */
@@ -59,6 +61,7 @@ export class OwnershipEntries {
     const fresh = {
       ownership: initialOwnership(workload, isoTime(clock.wallMs())),
       madeAt: clock.now(),
+      knownAt: -Infinity,
       acknowledged: 0,
       takenOver: null,
       wasOurs: false,
@@ -88,7 +91,7 @@ export class OwnershipEntries {
     // A former run may have worked on after somebody took over: that it was ended since makes it no less a conflict.
     const ranUntil = ranUntilMs === null ? null : at(ranUntilMs);
     const restored = { ownership, acknowledged, takenOver, wasOurs, before, unsaid, madeAt, ranUntil };
-    this.#entries.set(workload, { ...restored, notedAt: -Infinity, lost: null, saves: 0 });
+    this.#entries.set(workload, { ...restored, knownAt: -Infinity, notedAt: -Infinity, lost: null, saves: 0 });
   }
 
   /** Written as soon as the disk takes it. @returns whether it is durable now */

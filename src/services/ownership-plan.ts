@@ -1,4 +1,4 @@
-import { moveChecks, type MoveCheck } from '../core/move.ts';
+import { moveChecks, needsHeld, type MoveCheck } from '../core/move.ts';
 import type { MoveRequest } from '../ports/ownership-api.ts';
 import { SECOND_MS } from '../units.ts';
 import type { MovePlan } from '../wire/ownership.ts';
@@ -45,7 +45,7 @@ export class OwnershipPlan {
   /** A planned move by us, the present owner. */
   move(request: MoveRequest): MovePlan {
     const { clock, rules, settings } = this.#context;
-    const { table, peers, moves, takeovers, shutdown } = this.#parts;
+    const { table, peers, moves, snapshots, takeovers, shutdown } = this.#parts;
     const { workload, to } = request;
     const known = table.get(workload);
     const peer = peers.find(to);
@@ -67,6 +67,7 @@ export class OwnershipPlan {
               hearsUs: rules.hearsUs(peer.health, healthConfig(this.#context, peer), clock.now()),
               ...moves.lag(peer, workload),
             },
+      isHeldKnown: snapshots.isKnown || !needsHeld(known.row.epoch),
       busyWith: takeovers.isUnderWay(workload)
         ? 'a takeover of it is under way'
         : moves.isUnderWay(workload)
@@ -103,12 +104,15 @@ export class OwnershipPlan {
       checks.push({ check, ok, detail: ok ? good : bad });
     };
     const isRival = table.get(workload).contested !== null;
-    const state = peer?.health.state ?? 'left';
+    // Whether an owner lives that is no peer of ours, nobody here can know.
+    const state = peer?.health.state ?? 'unknown';
     const isGone = state === 'down' || state === 'left';
     const whyNotOurs =
       row.owner === self
         ? `"${self}" owns it already`
-        : `"${row.owner}" is ${state} here, and may do the work; ${OVERRULE}`;
+        : peer === undefined
+          ? `"${row.owner}" is no peer of "${self}": nothing is known of it here, and it may do the work; ${OVERRULE}`
+          : `"${row.owner}" is ${state} here, and may do the work; ${OVERRULE}`;
     const isOpen = row.owner === self ? force && isRival : force || isGone;
     add('owner', isOpen, `"${row.owner}" owns it`, whyNotOurs);
     const isThisEpoch = request.ifEpoch === null || request.ifEpoch === row.epoch;

@@ -8,8 +8,11 @@ import { OwnershipEntries, pastOf, type OwnershipEntry } from './ownership-entri
 import type { Settlement } from './settlement.ts';
 import { SECOND_MS } from '../units.ts';
 
-/** How far an epoch may jump that the disk did not take; see `reserve`. */
-const UNWRITTEN_JUMP = 1_000_000;
+/**
+ * How far an epoch may jump that the disk did not take; see `reserve`. Raised: the epochs that have a range of versions of
+ * their own are used up by fewer failing disks; lowered: two runs give the same one out more often.
+ */
+const UNWRITTEN_JUMP = 1000;
 
 /** How often it is noted at most that we run as an owner while a peer is not up. Lowered: more writes; raised: a conflict before a crash may stay unseen. */
 const NOTE_LEAST_MS = SECOND_MS;
@@ -19,6 +22,9 @@ export interface ChangeOfOwner {
   readonly epoch: number;
   readonly reason: OwnershipReason;
 }
+
+/** `overtaken`: somebody else's higher row has come meanwhile. */
+export type ChangeOutcome = 'made' | 'overtaken' | 'unwanted';
 
 /**
  * The rows of all workloads that this gateway knows of: its own and its peers'. What is heard counts at once and is
@@ -80,6 +86,11 @@ export class OwnershipTable {
   /** How long ago its present row was made; for what we own: since when it is ours. */
   ownedForMs(workload: string): number {
     return this.#context.clock.now() - this.#entries.of(workload).madeAt;
+  }
+
+  /** For how long its present row is known here; Infinity when a former run knew it. */
+  knownForMs(workload: string): number {
+    return this.#context.clock.now() - this.#entries.of(workload).knownAt;
   }
 
   owned(): readonly string[] {
@@ -152,6 +163,7 @@ export class OwnershipTable {
         if (isOurs)
           entry.lost = context.ranUntil === null ? null : { row: entry.ownership.row, ranUntil: context.ranUntil };
         entry.madeAt = now - heard.ageMs;
+        entry.knownAt = now;
         entry.ranUntil = null;
         Object.assign(entry, pastOf(entry, ownership, { self: settings.dataCenter, madeAt: entry.madeAt }));
       }
@@ -199,15 +211,12 @@ export class OwnershipTable {
 
   /**
    * Gives the workload to its new owner: durable first, and only then sent and believed.
+   * On a disk that hangs it ends when the disk goes on: who does not wait for that begins no other one before.
    * @param isWanted asked again once it is durable: writing may have taken long
-   * @returns `overtaken` when somebody else's higher row has come meanwhile; then, and when it is unwanted, nothing was changed
+   * @returns unless it is `made`, nothing was changed
    * @throws GatewayError `store-full`, `store-unavailable`; then the row is the one before, here and after a restart
    */
-  async change(
-    workload: string,
-    change: ChangeOfOwner,
-    isWanted: () => boolean = () => true,
-  ): Promise<'made' | 'overtaken' | 'unwanted'> {
+  async change(workload: string, change: ChangeOfOwner, isWanted: () => boolean = () => true): Promise<ChangeOutcome> {
     const { clock, rules, settings } = this.#context;
     const entry = this.#entries.of(workload);
     const dated = { ...change, since: isoTime(clock.wallMs()) };
@@ -237,6 +246,7 @@ export class OwnershipTable {
     Object.assign(entry, pastOf(entry, wanted, { self: settings.dataCenter, madeAt }));
     entry.ownership = wanted;
     entry.madeAt = madeAt;
+    entry.knownAt = clock.now();
     entry.ranUntil = ranUntil;
     return 'made';
   }
@@ -244,6 +254,11 @@ export class OwnershipTable {
   /** What a former run heard and did not come to say. */
   unsaid(): readonly HearEffect[] {
     return this.#workloads().flatMap((workload) => this.#entries.of(workload).unsaid);
+  }
+
+  /** Says what a former run heard of one workload, whose data centre's name was learned only now, and did not come to say. */
+  sayUnsaid(workload: string): void {
+    for (const effect of this.#entries.of(workload).unsaid) this.onEffect(effect);
   }
 
   /** It was said, and need not be after a crash. */

@@ -1,4 +1,4 @@
-import { withinRoom } from '../core/move.ts';
+import { shownNotice, withinRoom } from '../core/move.ts';
 import type { HearEffect, OwnershipRow } from '../core/ownership.ts';
 import { GatewayError } from '../errors.ts';
 import { isoTime } from '../ports/clock.ts';
@@ -163,7 +163,7 @@ export class Ownership implements OwnershipApi {
   }
 
   row(workload: string): OwnershipView {
-    const { table, takeovers, target, events, health } = this.#parts;
+    const { table, takeovers, events, health } = this.#parts;
     const known = table.get(workload);
     const notPrimaryBecause = this.notPrimaryBecause(workload);
     const blockedUntil = takeovers.blockedUntilMs(workload);
@@ -179,7 +179,7 @@ export class Ownership implements OwnershipApi {
       contestedBy: known.contested,
       conflict: known.conflict?.acknowledged === false ? known.conflict : null,
       takeover: takeover === undefined ? null : { ...takeover, acknowledged: table.isAcknowledged(takeover) },
-      move: move ?? target.notice(workload) ?? null,
+      move,
       blockedBy: takeovers.blockedBy(workload),
       blockedUntil: blockedUntil === null ? null : isoTime(blockedUntil),
     };
@@ -190,11 +190,13 @@ export class Ownership implements OwnershipApi {
     return { row, notPrimaryBecause: this.notPrimaryBecause(workload) };
   }
 
-  #newestMove(workload: string): OwnershipView['move'] | undefined {
-    const { moves, target } = this.#parts;
-    const notice = target.notice(workload);
+  #newestMove(workload: string): OwnershipView['move'] {
+    const { moves, peers, table, target } = this.#parts;
+    const last = target.notice(workload);
+    const sender = last === undefined ? undefined : peers.find(last.from)?.health.state;
+    const notice = last === undefined ? null : shownNotice(last, table.row(workload), sender);
     const ours = moves.notices().find((one) => one.workload === workload);
-    if (ours === undefined || notice === undefined) return ours ?? notice;
+    if (ours === undefined || notice === null) return ours ?? notice;
     return ours.epoch > notice.epoch ? ours : notice;
   }
 

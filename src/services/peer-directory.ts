@@ -16,6 +16,8 @@ export class PeerDirectory {
   #learning: { readonly name: string; readonly done: Promise<void> } | null = null;
   /** Reads what else a former run knew of the name, before anybody sees it. */
   onLearned: (name: string) => Promise<void> = () => Promise.resolve();
+  /** Called when the peer has the name that was learned: what a former run left of it goes on. */
+  onNamed: (peer: Peer, name: string) => void = () => undefined;
 
   constructor(context: Context, parts: { identity: Identity; records: PeerRecords; held: SnapshotStore }) {
     this.#context = context;
@@ -95,5 +97,6 @@ export class PeerDirectory {
     await this.#restore(peer, name);
     peer.name = name;
     this.#context.log.info({ peer: name, machines: peer.machines }, 'the name of the peer was learned');
+    this.onNamed(peer, name);
   }
 }

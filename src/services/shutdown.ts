@@ -6,6 +6,7 @@ import type { Heartbeats } from './heartbeats.ts';
 import type { OwnSnapshots } from './own-snapshots.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import type { SnapshotRequests } from './snapshot-requests.ts';
+import { bounded } from './wake.ts';
 
 /** How long an orderly shutdown waits for snapshots that peers which are up still lack. */
 const FLUSH_MS = 30 * SECOND_MS;
@@ -26,6 +27,8 @@ export class Shutdown {
   readonly #done: Promise<ShutdownKind>;
   #resolveDone: (kind: ShutdownKind) => void = () => undefined;
   #kind: ShutdownKind | null = null;
+  /** Ends the moves of work that are under way here: once we are gone nobody can. */
+  endMoves: (signal: AbortSignal) => Promise<void> = () => Promise.resolve();
 
   constructor(
     context: Context,
@@ -79,6 +82,11 @@ export class Shutdown {
   async #leave(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#context;
     const deadline = clock.now() + FLUSH_MS;
+    const moves = bounded(signal);
+    const rest = clock.sleep(FLUSH_MS, moves.signal).then(moves.end);
+    await this.endMoves(moves.signal);
+    moves.end();
+    await rest;
     while (this.#lacking().length > 0 && clock.now() < deadline && !signal.aborted) {
       const timer = new AbortController();
       const bound = AbortSignal.any([timer.signal, signal]);

@@ -10,7 +10,8 @@ import { bounded } from './wake.ts';
 
 /** Room for the origins in the answer to a heartbeat, which carries other things too and is bounded by 64 KiB. */
 const REPLY_MAX_BYTES = 32 * KIB;
-const REPLY_MAX_ORIGINS = 1000;
+/** Each is seven of the 4096 values of which a message may consist (wire/bounded-json.ts); its news of owners may be many more. */
+const REPLY_MAX_ORIGINS = 300;
 /** How many replies the origins of one sync may take; a peer that says that there are more is not believed. */
 const REPLIES_MOST = 200;
 /** Syncs of which the rest of the origins can still be asked for. */

@@ -1,7 +1,8 @@
-import { turnOf, type TakeoverBlock } from '../core/takeover.ts';
+import { hasWitness, turnOf, type TakeoverBlock } from '../core/takeover.ts';
 import type { ApplicationHealth } from './application-health.ts';
 import type { Context } from './context.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
+import type { OwnershipTable } from './ownership-table.ts';
 import type { Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import type { WorkloadSnapshots } from './workload-snapshots.ts';
@@ -19,6 +20,7 @@ export interface Wanted {
 export class TakeoverChecks {
   readonly #context: Context;
   readonly #parts: {
+    table: OwnershipTable;
     peers: PeerDirectory;
     held: HeldSnapshots;
     snapshots: WorkloadSnapshots;
@@ -27,7 +29,13 @@ export class TakeoverChecks {
 
   constructor(
     context: Context,
-    parts: { peers: PeerDirectory; held: HeldSnapshots; snapshots: WorkloadSnapshots; health: ApplicationHealth },
+    parts: {
+      table: OwnershipTable;
+      peers: PeerDirectory;
+      held: HeldSnapshots;
+      snapshots: WorkloadSnapshots;
+      health: ApplicationHealth;
+    },
   ) {
     this.#context = context;
     this.#parts = parts;
@@ -45,7 +53,7 @@ export class TakeoverChecks {
       forced,
       mode: settings.mode,
       policy: settings.takeoverPolicy,
-      isOurTurn: hasBegun || peer === undefined || this.#isOurTurn(peer),
+      isOurTurn: hasBegun || peer === undefined || this.#isOurTurn(workload, peer),
       isInBlockPeriod: !hasBegun && isInBlockPeriod,
       application: health.status(),
       isStoreKnown: held.store.isKnown,
@@ -56,13 +64,19 @@ export class TakeoverChecks {
     });
   }
 
-  #isOurTurn(peer: Peer): boolean {
+  #isOurTurn(workload: string, peer: Peer): boolean {
     const { clock, settings } = this.#context;
     const survivors = this.#parts.peers.all.flatMap(({ name, isActive, health }) =>
       name === null ? [] : [{ name, isActive, state: health.state }],
     );
+    const turnMs = settings.missesAllowed * settings.heartbeatIntervalMs;
+    const downForMs = clock.now() - peer.downAt;
+    const knownForMs = this.#parts.table.knownForMs(workload);
+    // Whoever told us that it owns this was alive then, and had heard more than we. We hear by now whether it still is.
+    const isLate = knownForMs < downForMs;
+    if (isLate && (knownForMs < turnMs || hasWitness(peer.name ?? '', survivors))) return false;
     const turn = turnOf(settings.dataCenter, peer.name ?? '', survivors, settings.takeoverOrder);
     if (turn === 0) return true;
-    return clock.now() - peer.downAt >= turn * settings.missesAllowed * settings.heartbeatIntervalMs;
+    return downForMs >= turn * turnMs;
   }
 }

@@ -4,10 +4,11 @@ import { GatewayError, messageOf } from '../errors.ts';
 import type { Context } from './context.ts';
 import type { DecisionFacts } from './decision-facts.ts';
 import type { Deliveries } from './deliveries.ts';
+import type { DurableRecords } from './durable-records.ts';
 import type { EventHub } from './event-hub.ts';
 import type { HeldSnapshots } from './held-snapshots.ts';
 import type { History } from './history.ts';
-import type { OwnershipTable } from './ownership-table.ts';
+import type { ChangeOutcome, OwnershipTable } from './ownership-table.ts';
 import type { Peer } from './peer.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import type { Settlement } from './settlement.ts';
@@ -21,6 +22,7 @@ import { SECOND_MS } from '../units.ts';
 export const AUTOMATIC = 'automatic';
 
 interface Parts {
+  readonly records: DurableRecords;
   readonly table: OwnershipTable;
   readonly settlement: Settlement;
   readonly peers: PeerDirectory;
@@ -46,10 +48,16 @@ export class TakeoverSteps {
   readonly #unsettled = new Set<string>();
   /** Begun by a former run, which a crash may have kept from saying so. */
   readonly #maybeUnsaid = new Set<string>();
+  /** The change of owner that is being written of each workload: on a disk that hangs beside the queue. */
+  readonly #writing = new Map<string, { isWanted: boolean }>();
   /** Called when a row is ours now: everybody is to hear it at once. */
   onOwnerChanged: () => void = () => undefined;
   /** Called when one is blocked now. */
   onBlocked: () => void = () => undefined;
+  /** Called when a change of owner that hung has ended, well or not. */
+  onWritten: (workload: string) => void = () => undefined;
+  /** Called when one was called off: its workload may have an owner by now whose death was followed without it. */
+  onCancelled: (workload: string) => void = () => undefined;
 
   constructor(context: Context, parts: Parts) {
     this.#context = context;
@@ -102,7 +110,7 @@ export class TakeoverSteps {
 
   /** As far as it goes now. Every way out leaves a record from which the next call, or the next run, goes on. */
   async advance(workload: string, peer: Peer | undefined): Promise<void> {
-    const { deliveries, held, journal, table } = this.#parts;
+    const { deliveries, held, journal } = this.#parts;
     let takeover = journal.get(workload);
     if (!isUnderWay(takeover)) return;
     if (this.isOurs(takeover)) {
@@ -120,7 +128,8 @@ export class TakeoverSteps {
         await this.#blocked(takeover, block);
         return;
       }
-      const epoch = await table.reserve(workload);
+      const epoch = await this.#reserve(takeover);
+      if (epoch === null) return;
       const inputs = this.#inputs(workload, peer);
       const checked = { ...takeover, epoch, inputs, phase: 'delivering', blockedBy: null } as const;
       takeover = await this.#sayChecked(journal.taken(checked, 'checked'));
@@ -145,7 +154,7 @@ export class TakeoverSteps {
   }
 
   async #change(takeover: Takeover, peer: Peer | undefined): Promise<void> {
-    const { workload, epoch } = takeover;
+    const { workload } = takeover;
     // It may have been heard again meanwhile; what its return calls off comes after us in the queue.
     if (!this.#mayGoOn(takeover, peer)) return;
     if (!takeover.forced && this.#parts.table.row(workload).owner !== takeover.from) {
@@ -161,21 +170,66 @@ export class TakeoverSteps {
       return;
     }
     this.#unsettled.delete(workload);
-    let change: 'made' | 'overtaken' | 'unwanted';
+    let change: ChangeOutcome | null;
     try {
-      const owner = this.#context.settings.dataCenter;
-      // A disk may take its time, and the owner may be heard meanwhile.
-      const isWanted = (): boolean => this.#mayGoOn(takeover, peer);
-      change = await this.#parts.table.change(workload, { owner, epoch, reason: 'takeover' }, isWanted);
+      change = await this.#write(takeover, peer);
     } catch (error) {
-      if (!(error instanceof GatewayError)) throw error;
-      this.#context.log.warn({ workload, error: messageOf(error) }, 'the change of owner cannot be recorded yet');
+      this.#unwritten(workload, error);
       await this.#blocked(takeover, 'state-unwritable');
       return;
     }
     if (change === 'made') await this.complete(takeover);
     else if (change === 'overtaken') await this.cancel(takeover, 'another data centre owns the workload now');
-    // Otherwise the return of the owner calls it off, after us in the queue.
+    else if (change === null && this.#isWanted(workload, peer)) await this.#blocked(takeover, 'state-unwritable');
+    // Otherwise the return of the owner, or the row of another one, calls it off, after us in the queue.
+  }
+
+  /**
+   * Writes the row that makes us the owner. A disk that hangs is not waited for here: the queue has the peer's return to
+   * follow, and what else its death needs. The write goes on beside it and makes us the owner when it ends, if the takeover
+   * was not called off before; and when it has ended the takeover is looked at again.
+   * @returns null: it hangs
+   */
+  async #write({ workload, epoch }: Takeover, peer: Peer | undefined): Promise<ChangeOutcome | null> {
+    // One at a time: it is not known what the disk has before the one that hangs has ended.
+    if (this.#writing.has(workload)) return null;
+    const { records, table } = this.#parts;
+    const writing = { isWanted: true };
+    this.#writing.set(workload, writing);
+    const owner = this.#context.settings.dataCenter;
+    // A disk may take its time, and the owner may be heard meanwhile.
+    const isWanted = (): boolean => writing.isWanted && this.#isWanted(workload, peer);
+    const changing = table.change(workload, { owner, epoch, reason: 'takeover' }, isWanted).finally(() => {
+      this.#writing.delete(workload);
+    });
+    if (await records.inTime(changing)) return changing;
+    this.#context.tasks.run('change an owner', async () => {
+      await changing.catch((error: unknown) => {
+        this.#unwritten(workload, error);
+      });
+      this.onWritten(workload);
+    });
+    return null;
+  }
+
+  /** @throws what no disk does */
+  #unwritten(workload: string, error: unknown): void {
+    if (!(error instanceof GatewayError)) throw error;
+    this.#context.log.warn({ workload, error: messageOf(error) }, 'the change of owner cannot be recorded yet');
+  }
+
+  /** The epoch that it will have; null when there is none left, which blocks it. */
+  async #reserve(takeover: Takeover): Promise<number | null> {
+    try {
+      return await this.#parts.table.reserve(takeover.workload);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const { workload, from } = takeover;
+      if (takeover.blockedBy !== 'epochs-exhausted')
+        this.#context.log.error({ workload, from, error: messageOf(error) }, 'a takeover has no epoch to begin with');
+      await this.#blocked(takeover, 'epochs-exhausted');
+      return null;
+    }
   }
 
   /** The row is ours and durable. Said at least once: a crash between saying and noting says it again. */
@@ -207,12 +261,16 @@ export class TakeoverSteps {
   async cancel(takeover: Takeover, reason: string): Promise<void> {
     const { deliveries, events, history, journal } = this.#parts;
     const { workload, from, epoch, delivery } = takeover;
+    // Its row may be on its way to the disk: from now on it makes nobody the owner, whatever becomes of the old one.
+    const writing = this.#writing.get(workload);
+    if (writing !== undefined) writing.isWanted = false;
     const open = delivery ?? (epoch === 0 ? null : (deliveries.ofChange(workload, epoch)?.id ?? null));
     if (open !== null && deliveries.has(open)) await deliveries.cancel(open);
     const cancelled = journal.taken({ ...takeover, phase: 'cancelled', blockedBy: null }, 'cancelled');
     await events.publish({ type: 'takeover-cancelled', workload, dataCenter: from, epoch, delivery: open, reason });
     await history.record(this.#entry(cancelled, `cancelled: ${reason}`));
     await journal.save(cancelled);
+    this.onCancelled(workload);
   }
 
   async #blocked(takeover: Takeover, block: TakeoverBlock): Promise<void> {
@@ -248,6 +306,13 @@ export class TakeoverSteps {
     if (takeover.forced || peer === undefined) return true;
     const { state } = peer.health;
     return state === 'down' || (takeover.actor !== AUTOMATIC && state === 'left');
+  }
+
+  /** Asked again when its row is durable: whether the workload still is to be taken from whom it is taken. */
+  #isWanted(workload: string, peer: Peer | undefined): boolean {
+    const takeover = this.#parts.journal.get(workload);
+    if (!isUnderWay(takeover) || !this.#mayGoOn(takeover, peer)) return false;
+    return takeover.forced || this.#parts.table.row(workload).owner === takeover.from;
   }
 
   /** Whether it waits until what is known of owners can be trusted. */

@@ -68,6 +68,13 @@ export class Takeovers {
     this.#steps.onBlocked = () => {
       this.lookNow();
     };
+    this.#steps.onWritten = (workload) => {
+      const takeover = this.#journal.get(workload);
+      if (isUnderWay(takeover)) this.#goOn(takeover);
+    };
+    this.#steps.onCancelled = (workload) => {
+      this.#pursueOwner(workload);
+    };
     this.#byHand = new SerialQueue(context, 'takeovers by hand');
   }
 
@@ -80,6 +87,19 @@ export class Takeovers {
     // Those that follow from a death go on with that; one by hand would be waited for if its crash came between two steps.
     for (const takeover of this.#journal.underWay())
       if (takeover.actor !== AUTOMATIC && !this.#steps.isOurs(takeover)) this.#goOn(takeover);
+  }
+
+  /** The same for one workload whose data centre's name was learned after the start, and so after what follows from deaths. */
+  resume(workload: string): void {
+    const takeover = this.#journal.get(workload);
+    if (isUnderWay(takeover)) {
+      const from = this.#parts.peers.find(takeover.from);
+      from?.followUps.add(async () => {
+        if (from.health.state === 'up') await this.callOff(from, 'the peer was heard again');
+      });
+      if (takeover.actor !== AUTOMATIC || this.#steps.isOurs(takeover)) this.#goOn(takeover);
+    }
+    this.#pursueOwner(workload);
   }
 
   last(workload: string): Takeover | undefined {
@@ -166,16 +186,31 @@ export class Takeovers {
     this.#goOn(takeover);
   }
 
-  /** Somebody else's row came: a takeover that was under way here is void. */
+  /** Somebody else's row came: a takeover that was under way here is void. Its new owner may be down already. */
   ownerChanged(workload: string): void {
     this.#heldBack.delete(workload);
     const takeover = this.#journal.get(workload);
-    if (!isUnderWay(takeover) || this.#steps.isOurs(takeover)) return;
+    if (!isUnderWay(takeover) || this.#steps.isOurs(takeover)) {
+      this.#pursueOwner(workload);
+      return;
+    }
     const peer = this.#parts.peers.find(takeover.from);
     (peer?.followUps ?? this.#byHand).add(async () => {
       const now = this.#journal.get(workload);
       if (isUnderWay(now) && !this.#steps.isOurs(now))
         await this.#steps.cancel(now, 'another data centre owns the workload now');
+    });
+  }
+
+  /** A row may come from an owner whose death was followed before, without this workload: it is followed now. */
+  #pursueOwner(workload: string): void {
+    const peer = this.#parts.peers.find(this.#parts.table.row(workload).owner);
+    if (peer?.health.state !== 'down') return;
+    peer.followUps.add(async () => {
+      // What follows from the death that a former run saw comes when it has had the time to be heard.
+      if (peer.mayBeHeard) return;
+      await this.pursue(peer);
+      this.lookNow();
     });
   }
 

@@ -32,6 +32,16 @@ export class WorkloadSnapshots {
     this.#returned = parts.returned;
   }
 
+  /** Whether it is known what is held; until then it looks as if nothing were. */
+  get isKnown(): boolean {
+    return this.#held.store.isKnown;
+  }
+
+  /** Whether any version of the workload is held that was not set aside, found damaged or rejected. */
+  isAnyHeld(workload: string): boolean {
+    return this.#held.store.rows().some(({ key, place }) => key.workload === workload && place === 'live');
+  }
+
   /** Of each origin the newest that is held and can be offered, whoever replicated it; a newer withdrawal hides it. */
   offered(workload: string): readonly StoredSnapshot[] {
     const newest = new Map<string, StoredSnapshot>();

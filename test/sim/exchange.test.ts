@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { PeerInbox } from '../../src/ports/peer-inbox.ts';
+import { BY_FORCE, moveRequest } from './move-request.ts';
 import { PORT } from './sim-settings.ts';
 import type { SimGateway } from './sim-gateway.ts';
 import { SimWorld } from './sim-world.ts';
@@ -76,6 +77,35 @@ describe('heartbeats that are switched off', () => {
     expect(world.gateway('dc2').counts.get('heartbeatSent')).to.equal(undefined);
     expect(world.gateway('dc2').stateOf('dc1')).to.equal('unknown');
   });
+
+  scenario(
+    'on both sides: a former owner that was away hears that it is one, whoever was restarted since',
+    async (seed) => {
+      const world = new SimWorld({ seed, settings: { heartbeatIntervalMs: Infinity } });
+      await world.begin();
+      world.gateway('dc1').application.post('orders');
+      await world.run(90_000);
+      world.gateway('dc1').kill();
+      await world.run(5000);
+      const taken = world.gateway('dc2').gateway!.api.ownership.move(moveRequest('dc1', 'dc2', BY_FORCE));
+      await world.run(20_000);
+      await taken;
+      if (seed > 1) {
+        world.gateway('dc2').kill();
+        world.gateway('dc2').start();
+        await world.run(20_000);
+      }
+      world.gateway('dc1').start();
+      await world.run(20_000);
+      const rowAt = (name: string) => world.gateway(name).gateway!.api.ownership.row('dc1');
+      expect(rowAt('dc2')).to.include({ owner: 'dc2', epoch: 2, primary: true });
+      expect(rowAt('dc1')).to.include({ owner: 'dc2', epoch: 2, primary: false });
+      // It is told once, and not for ever.
+      const sent = world.gateway('dc2').counts.get('heartbeatSent');
+      await world.run(3_600_000);
+      expect(world.gateway('dc2').counts.get('heartbeatSent')).to.be.at.most((sent ?? 0) + 1);
+    },
+  );
 
   for (const [where, off] of [
     ['on both sides', ['dc1', 'dc2']],

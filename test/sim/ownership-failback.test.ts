@@ -105,4 +105,20 @@ describe('failback=automatic', () => {
     application.post('orders', 20, HOME);
     await expectHomeAfter(world, world.timeline.now);
   });
+
+  it('is tried less and less often where the application at home never takes it: meanwhile nobody does the work', async () => {
+    const world = await takenOver();
+    const { application } = world.gateway(HOME);
+    application.isIdle = true;
+    world.gateway(HOME).start();
+    await world.run(3_600_000);
+    const begun = begunAt(world);
+    expect(begun).to.have.length.within(4, 7);
+    const waits = begun.slice(1).map((at, index) => at - (begun[index] ?? 0));
+    for (const [index, wait] of waits.entries()) expect(wait).to.be.above(1.8 * (waits[index - 1] ?? 0));
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc2', primary: true });
+    application.isIdle = false;
+    await world.run(5_400_000);
+    expect(rowAt(world, HOME)).to.include({ owner: HOME, reason: 'failback', primary: true });
+  });
 });

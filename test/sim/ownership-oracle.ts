@@ -1,8 +1,9 @@
 import type { GatewayEvent } from '../../src/core/events.ts';
-import type { OwnershipReason, OwnershipRow } from '../../src/core/ownership.ts';
+import { LARGEST_EPOCH, type OwnershipReason, type OwnershipRow } from '../../src/core/ownership.ts';
 import type { OwnershipApi } from '../../src/ports/ownership-api.ts';
 import type { MessageOutcome } from '../../src/ports/peer-transport.ts';
 import { ownershipRecord } from '../../src/services/ownership-record.ts';
+import { HANG_MS } from '../../src/services/patience.ts';
 import type { OwnershipNews } from '../../src/wire/ownership.ts';
 import { Violation } from './oracle.ts';
 import { MovedSnapshots } from './ownership-moves.ts';
@@ -86,6 +87,7 @@ export class OwnershipOracle implements Observer {
     const memory: Memory = { rows: new Map(), told: new Map(), heardAt: new Map(), orders: new Map() };
     this.#memories.set(gateway.name, memory);
     for (const workload of this.#names) {
+      if (!knows(gateway, workload)) continue;
       const { epoch } = apiOf(gateway).serving(workload).row;
       const decided = this.#decided.get(`${gateway.name} ${workload}`) ?? 0;
       if (epoch < decided)
@@ -234,7 +236,7 @@ export class OwnershipOracle implements Observer {
   /** @returns the row when the gateway serves the workload now */
   #checkRow(gateway: SimGateway, workload: string): OwnershipRow | null {
     const memory = this.#memories.get(gateway.name);
-    if (memory === undefined) return null;
+    if (memory === undefined || !knows(gateway, workload)) return null;
     const { row, notPrimaryBecause } = apiOf(gateway).serving(workload);
     const isPrimary = notPrimaryBecause === null;
     const before = memory.rows.get(workload);
@@ -281,7 +283,9 @@ export class OwnershipOracle implements Observer {
     const waitMs = gateway.settings.missesAllowed * gateway.settings.heartbeatIntervalMs;
     if (waitMs === Infinity) return;
     const since = Math.max(gateway.listeningSince, gateway.resumedAt(waitMs));
-    const isHeard = gateway.settings.peers.every((peer) => (memory.heardAt.get(peer.name ?? '') ?? -1) >= since);
+    const heardAt = (name: string | null): number =>
+      (name === null ? Math.max(-1, ...memory.heardAt.values()) : memory.heardAt.get(name)) ?? -1;
+    const isHeard = gateway.settings.peers.every((peer) => heardAt(peer.name) >= since);
     if (!isHeard && this.#timeline.now < since + waitMs)
       this.#broken(`${name} serves ${workload} after a pause of its own, and has not heard its peers since`);
   }
@@ -356,6 +360,7 @@ export class OwnershipOracle implements Observer {
   #blocked(gateway: SimGateway, { workload, reason }: GatewayEvent & { type: 'takeover-blocked' }): void {
     const { settings, disk } = gateway;
     const hadTrouble = gateway.hadDiskTrouble(TROUBLE_MS);
+    this.#checkDisk(gateway, workload);
     const held = gateway
       .rows('held')
       .filter(({ key, place, withdrawn }) => key.workload === workload && place === 'live' && !withdrawn);
@@ -367,7 +372,8 @@ export class OwnershipOracle implements Observer {
       'block-period': settings.takeoverBlockPeriodMs > 0,
       'not-our-turn': false,
       'store-unavailable': hadTrouble || disk.away.size > 0,
-      'state-unwritable': hadTrouble,
+      'state-unwritable': hadTrouble || gateway.pace.latencyMs > HANG_MS,
+      'epochs-exhausted': this.#disks.get(`${gateway.name} ${workload}`)?.used === LARGEST_EPOCH,
       'app-critical': gateway.application.isCritical,
       'nothing-held': held.every((row) => gateway.isKnownLost(row)),
       'held-too-old': settings.takeoverMaxHeldAgeMs < Infinity,
@@ -382,6 +388,14 @@ export class OwnershipOracle implements Observer {
   #broken(what: string): void {
     this.violation ??= new Violation(`${what} (at ${this.#timeline.now} ms)`);
   }
+}
+
+/** One whose peer has no name in its configuration learns it with the first message. */
+function knows(gateway: SimGateway, workload: string): boolean {
+  if (gateway.settings.peers.every(({ name }) => name !== null)) return true;
+  return apiOf(gateway)
+    .rows()
+    .some((row) => row.workload === workload);
 }
 
 function apiOf(gateway: SimGateway): OwnershipApi {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { rowLines } from '../../src/cli/ownership-advice.ts';
 import type { GatewayEvent } from '../../src/core/events.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { OwnershipView } from '../../src/ports/ownership-api.ts';
@@ -170,7 +171,60 @@ describe('a planned move to a data centre', () => {
   }
 });
 
+describe('a move whose owner is gone', () => {
+  it('is shown while its owner may be heard again, and no longer', async () => {
+    const world = await begun(TWO, { requestTimeoutMs: 60_000, takeoverPolicy: 'manual' });
+    const [dc1, dc2] = [world.gateway('dc1'), world.gateway('dc2')];
+    dc1.application.whenAsked = () => dc1.application.post('orders');
+    dc1.application.post('orders');
+    dc2.application.isIdle = true;
+    await world.run(1000);
+    void move(world, 'dc1', 'dc2');
+    await world.run(3000);
+    expect(rowAt(world, 'dc2').move?.phase).to.equal('handing-over');
+    dc1.kill();
+    await world.run(1000);
+    expect(dc2.stateOf('dc1')).not.to.equal('down');
+    expect(rowAt(world, 'dc2').move?.phase).to.equal('handing-over');
+    await world.run(10_000);
+    expect(dc2.stateOf('dc1')).to.equal('down');
+    expect(rowAt(world, 'dc2')).to.include({ blockedBy: 'manual', move: null });
+    dc2.application.isIdle = false;
+    void move(world, 'dc2', 'dc2');
+    await world.run(MOVED_MS);
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc2', primary: true, move: null });
+    // What it resumes it learns to be over, and says so.
+    dc1.start();
+    await world.run(5000);
+    for (const name of TWO) expect(rowAt(world, name).move?.phase, name).to.equal('rolled-back');
+  });
+});
+
 describe('a gateway that is shutting down', () => {
+  for (const phase of ['snapshots', 'handing-over'] as const)
+    it(`rolls back before it goes what it was moving away (${phase})`, async () => {
+      const world = await begun(TWO, { requestTimeoutMs: 60_000 });
+      const [dc1, dc2] = [world.gateway('dc1'), world.gateway('dc2')];
+      dc1.application.post('orders');
+      if (phase === 'handing-over') dc1.application.whenAsked = () => dc1.application.post('orders');
+      dc2.application.isIdle = true;
+      await world.run(1000);
+      void move(world, 'dc1', 'dc2');
+      await world.run(3000);
+      expect(rowAt(world, 'dc1').move?.phase).to.equal(phase);
+      void dc1.leave();
+      await world.run(5000);
+      expect(dc2.stateOf('dc1')).to.equal('left');
+      const reason = 'this gateway is shut down';
+      expect(said(world, 'dc1', 'move-rolled-back').map((back) => back.reason)).to.deep.equal([reason]);
+      const row = rowAt(world, 'dc2');
+      expect(row).to.include({ owner: 'dc1', epoch: 1 });
+      expect(row.move).to.include({ phase: 'rolled-back', reason });
+      expect(dc2.gateway!.api.deliveries('open')).to.deep.equal([]);
+      const lines = rowLines(row, { here: 'dc2', peers: dc2.gateway!.api.peers(), ageOf: () => '5s' });
+      expect(lines).to.deep.equal(['dc1: nobody does it: dc1 has left; crossdc failover dc1 --to dc2 takes it here']);
+    });
+
   it('is not primary any more, and begins no move, whoever asks for it', async () => {
     const world = await begun(TWO);
     const dc1 = world.gateway('dc1');

@@ -112,6 +112,33 @@ describe('a change of owner by hand', () => {
     expect(rowAt(world, 'dc2').takeover).to.equal(null);
   });
 
+  it('is refused before anything changed where nothing is known of the owner, which is no peer', async () => {
+    const world = new SimWorld({ seed: 3, names: THREE, settings: SETTINGS });
+    // dc2 alone knows both: it tells dc3 that dc1 owns the work.
+    for (const name of ['dc1', 'dc3'])
+      world.gateway(name).reconfigure({ peers: [{ name: 'dc2', machines: ['dc2:25091'] }] });
+    // The simulator's own look at the rows wants all of them to be known everywhere.
+    world.ownership.check = () => undefined;
+    world.ownership.started = () => undefined;
+    world.oracle.check = () => undefined;
+    await world.begin();
+    world.gateway('dc2').application.post('orders');
+    await world.run(2000);
+    const ask = (at: string, to: string): Promise<string> => {
+      const moved = apiAt(world, at).ownership.move(moveRequest('dc2', to));
+      return moved.then(() => 'accepted', String);
+    };
+    const given = ask('dc2', 'dc1');
+    await world.run(30_000);
+    expect(await given).to.equal('accepted');
+    const rows = () => THREE.map((name) => apiAt(world, name).ownership.row('dc2'));
+    for (const row of rows()) expect(row).to.include({ owner: 'dc1', epoch: 2 });
+    const taken = ask('dc3', 'dc3');
+    await world.run(10_000);
+    expect(await taken).to.match(/owner: "dc1" is no peer of "dc3": nothing is known of it here, .*; --force takes it/);
+    for (const row of rows()) expect(row).to.include({ owner: 'dc1', epoch: 2, takeover: null });
+  });
+
   it('is begun once, of two that are asked for at once', async () => {
     const world = await begun(THREE);
     world.gateway('dc1').pace.latencyMs = 20;

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { MoveRequest } from '../../src/ports/ownership-api.ts';
+import type { GatewaySettings } from '../../src/ports/settings.ts';
 import { moveRequest } from './move-request.ts';
 import { SimWorld } from './sim-world.ts';
 
@@ -97,6 +98,112 @@ describe('a takeover whose change of owner takes long to write', () => {
     expect(rowAt(world, 'dc2')).to.include({ owner: 'dc1' });
     expect(rowAt(world, 'dc1')).to.include({ owner: 'dc1', epoch: 1, primary: true });
     expect(rowAt(world, 'dc2').takeover?.phase).to.equal('cancelled');
+  });
+});
+
+describe('a takeover whose disk hangs at the change of owner', () => {
+  const typesAt = (world: SimWorld, name: string): string[] =>
+    world.oracle.events.filter(({ gateway }) => gateway === name).map(({ event }) => event.type);
+
+  /** What dc2 has is written only after minutes, from the death of dc1 on. */
+  async function hanging(settings: Partial<GatewaySettings> = {}) {
+    const world = new SimWorld({ seed: 3, settings: { ...SETTINGS, ...settings } });
+    await world.begin();
+    const [dc1, dc2] = [world.gateway('dc1'), world.gateway('dc2')];
+    dc2.pace.latencyMs = 200_000;
+    dc1.kill();
+    await world.run(60_000);
+    return { world, dc1, dc2 };
+  }
+
+  it('is blocked visibly, and holds up neither the failover command nor what follows from the return', async () => {
+    const { world, dc1, dc2 } = await hanging({ failoverCommand: 'call somebody' });
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc1', blockedBy: 'state-unwritable' });
+    expect(rowAt(world, 'dc2').takeover?.phase).to.equal('changing');
+    expect(typesAt(world, 'dc2')).to.include('failover-command');
+    expect(typesAt(world, 'dc2').filter((type) => type === 'takeover-blocked')).to.have.length(1);
+    dc1.start();
+    await world.run(10_000);
+    expect(typesAt(world, 'dc2')).to.include.members(['peer-up', 'takeover-cancelled']);
+    // The row that nobody wants any more may have reached the disk when that goes on.
+    dc2.pace.latencyMs = 0;
+    await world.run(400_000);
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc1', epoch: 1 });
+    dc2.kill();
+    dc2.start();
+    await world.run(10_000);
+    for (const name of ['dc1', 'dc2']) expect(rowAt(world, name)).to.include({ owner: 'dc1', epoch: 1 });
+    expect(rowAt(world, 'dc1').primary).to.equal(true);
+  });
+
+  it('is called off for good, though its owner dies again before the disk goes on', async () => {
+    const { world, dc1, dc2 } = await hanging();
+    dc1.start();
+    await world.run(10_000);
+    dc1.kill();
+    await world.run(20_000);
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc1', blockedBy: 'state-unwritable' });
+    const second = rowAt(world, 'dc2').takeover;
+    dc2.pace.latencyMs = 0;
+    await world.run(400_000);
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc2', epoch: second?.epoch, primary: true });
+    expect(typesAt(world, 'dc2').filter((type) => type === 'owner-changed')).to.have.length(1);
+  });
+
+  it('is completed when the disk goes on', async () => {
+    const { world, dc2 } = await hanging();
+    dc2.pace.latencyMs = 0;
+    await world.run(400_000);
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc2', primary: true, blockedBy: null });
+    expect(typesAt(world, 'dc2').filter((type) => type === 'takeover-completed')).to.have.length(1);
+  });
+});
+
+describe('what a former run left of a data centre whose name is learned late', () => {
+  /** dc2 is killed, and started without the name of dc1 in its configuration. */
+  function forget(world: SimWorld): void {
+    const dc2 = world.gateway('dc2');
+    dc2.kill();
+    dc2.reconfigure({ peers: [{ name: null, machines: ['dc1:25091'] }] });
+    dc2.start();
+  }
+
+  it('is driven to its end, where it is a move', async () => {
+    const world = await begun(['dc1', 'dc2']);
+    const [dc1, dc2] = [world.gateway('dc1'), world.gateway('dc2')];
+    dc1.kill();
+    await world.run(10_000);
+    dc1.application.isIdle = true;
+    dc1.start();
+    await world.run(5000);
+    const asked = dc2.gateway!.api.ownership.move(wanted('dc1'));
+    await world.run(13_000);
+    await asked;
+    expect(rowAt(world, 'dc2').move?.phase).to.equal('handing-over');
+    forget(world);
+    dc1.application.isIdle = false;
+    await world.run(30_000);
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc1', epoch: 3 });
+    expect(rowAt(world, 'dc2').move?.phase).to.equal('committed');
+    expect(rowAt(world, 'dc1')).to.include({ owner: 'dc1', primary: true });
+  });
+
+  it('is said, where it is that the work is ours', async () => {
+    const world = await begun(['dc1', 'dc2']);
+    const dc2 = world.gateway('dc2');
+    const asked = world.gateway('dc1').gateway!.api.ownership.move(wanted('dc2'));
+    while (rowAt(world, 'dc1').move?.phase !== 'handing-over') await world.run(1);
+    // The row is on the disk, and what is said of it takes longer.
+    while (rowAt(world, 'dc1').move?.phase !== 'committed') await world.run(1);
+    dc2.pace.latencyMs = 1000;
+    while (rowAt(world, 'dc2').owner !== 'dc2') await world.run(1);
+    await world.run(1500);
+    await asked;
+    expect(rowAt(world, 'dc2').primary).to.equal(false);
+    dc2.pace.latencyMs = 0;
+    forget(world);
+    await world.run(20_000);
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc2', epoch: 2, primary: true });
   });
 });
 

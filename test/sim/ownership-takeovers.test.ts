@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import type { GatewayEvent } from '../../src/core/events.ts';
+import { LARGEST_EPOCH } from '../../src/core/ownership.ts';
 import type { OwnershipView } from '../../src/ports/ownership-api.ts';
 import type { GatewaySettings } from '../../src/ports/settings.ts';
+import { ownershipRecord } from '../../src/services/ownership-record.ts';
 import { BY_FORCE, moveRequest } from './move-request.ts';
 import { SimWorld } from './sim-world.ts';
 
@@ -102,6 +104,74 @@ describe('of several survivors', () => {
       expect(waitedMs(world, 'dc2')).to.be.within(TURN_MS, TURN_MS + LOOK_MS);
     });
   }
+});
+
+describe('the work of an owner that the last survivor does not hear', () => {
+  const NAMES = ['dc1', 'dc2', 'dc3'];
+  const QUICK = { dc1: { requestTimeoutMs: 10_000, releaseTimeoutMs: 1000 } };
+
+  async function moved(world: SimWorld): Promise<void> {
+    const asked = world.gateway('dc1').gateway!.api.ownership.move(moveRequest(WORKLOAD, 'dc2'));
+    await world.run(15_000);
+    await asked;
+    expect(rowAt(world, 'dc2').owner).to.equal('dc2');
+  }
+
+  async function die(world: SimWorld): Promise<void> {
+    world.gateway('dc2').kill();
+    world.gateway('dc1').kill();
+    await world.run(15_000);
+  }
+
+  it('is left to it while another one may hear it, visibly, and is taken over when nobody else is left', async () => {
+    const world = await settled(NAMES, QUICK);
+    world.network.cut('dc2', 'dc3');
+    await world.run(10_000);
+    await moved(world);
+    expect(world.gateway('dc3').stateOf('dc2')).to.equal('down');
+    await world.run(60_000);
+    for (const name of NAMES) expect(rowAt(world, name)).to.include({ owner: 'dc2', epoch: 2 });
+    expect(rowAt(world, 'dc3').blockedBy).to.equal('not-our-turn');
+    await die(world);
+    expect(rowAt(world, 'dc3')).to.include({ owner: 'dc3', epoch: 3, primary: true, blockedBy: null });
+  });
+
+  it('is taken over, too, when a takeover from the owner before was called off by the row', async () => {
+    const world = await settled(NAMES, { ...QUICK, dc2: { takeoverPolicy: 'manual' } });
+    const dc3 = world.gateway('dc3');
+    world.network.cut('dc2', 'dc3');
+    dc3.application.isIdle = true;
+    // What dc3 says is heard, and so dc1 need not think of itself.
+    world.network.change('dc1', 'dc3', { isCut: true });
+    await world.run(10_000);
+    await moved(world);
+    expect(rowAt(world, 'dc3').takeover).to.include({ phase: 'delivering', from: 'dc1' });
+    world.network.heal('dc1', 'dc3');
+    await world.run(10_000);
+    expect(rowAt(world, 'dc3')).to.include({ owner: 'dc2', blockedBy: 'not-our-turn' });
+    expect(rowAt(world, 'dc3').takeover).to.include({ phase: 'cancelled', from: 'dc1' });
+    dc3.application.isIdle = false;
+    await die(world);
+    expect(rowAt(world, 'dc3')).to.include({ owner: 'dc3', primary: true });
+    expect(rowAt(world, 'dc3').takeover).to.include({ phase: 'completed', from: 'dc2' });
+  });
+});
+
+describe('a takeover for which there is no epoch', () => {
+  it('is blocked visibly: a peer may say that the greatest was given', async () => {
+    const world = await settled(['dc1', 'dc2'], {});
+    const dc1 = world.gateway('dc1');
+    dc1.kill();
+    const record = ownershipRecord(WORKLOAD);
+    const known = JSON.parse(dc1.disk.records.get(record) ?? '') as object;
+    dc1.disk.records.set(record, JSON.stringify({ ...known, used: LARGEST_EPOCH }));
+    dc1.start();
+    await world.run(5000);
+    dc1.kill();
+    await world.run(60_000);
+    expect(rowAt(world, 'dc2')).to.include({ owner: 'dc1', blockedBy: 'epochs-exhausted' });
+    expect(seen(world, 'dc2', 'takeover-blocked')).to.have.length(1);
+  });
 });
 
 describe('takeoverMaxHeldAge', () => {

@@ -127,4 +127,36 @@ describe('what the owner accepted after it had taken over', () => {
     await move(world, 'dc1');
     expectOfDc2(world, 'dc1');
   });
+
+  it('is what its next owner begins with, though full disks made the epochs jump again and again before', async () => {
+    const world = new SimWorld({ seed: 3, settings: SETTINGS });
+    const [dc1, dc2] = [world.gateway('dc1'), world.gateway('dc2')];
+    // What was taken over without a word on the disk may be heard of late.
+    world.ownership.excuse();
+    await world.begin();
+    dc1.application.post('orders');
+    await world.run(2000);
+    for (let death = 0; death < 5; death += 1) {
+      dc2.failDisk('store-full');
+      dc1.kill();
+      await world.run(10_000);
+      dc2.failDisk(null);
+      await world.run(30_000);
+      dc1.start();
+      await world.run(5000);
+      await move(world, 'dc1');
+    }
+    expect(dc1.gateway?.api.ownership.row(WORKLOAD).epoch).to.be.above(100);
+    world.network.cut('dc1', 'dc2');
+    await world.run(10_000);
+    dc2.application.post('orders', 20, WORKLOAD);
+    await world.run(1000);
+    for (let each = 0; each < 5; each += 1) dc1.application.post('orders', 20, WORKLOAD);
+    await world.run(1000);
+    await heal(world);
+    dc2.kill();
+    await world.run(20_000);
+    expect(dc1.gateway?.api.ownership.row(WORKLOAD).owner).to.equal('dc1');
+    expectOfDc2(world, 'dc1');
+  });
 });

@@ -153,6 +153,16 @@ describe('who owns the work, for people', () => {
       expect(under(fakeForeignRow(), dc3Left)).to.deep.equal([]);
     });
 
+    it('says so, too, of one that left, or died, in the middle of a move', () => {
+      const move = moved({ phase: 'handing-over' });
+      expect(under(ours({ move }), dc3Left)).to.deep.equal([
+        'dc1: nobody does it: dc3 has left; crossdc failover dc1 --to dc1 takes it here',
+      ]);
+      expect(under(ours({ move, blockedBy: 'manual' }), [{ name: 'dc3', state: 'down' }])).to.deep.equal([
+        'dc1: nothing follows, blocked by manual: takeoverPolicy is manual; crossdc failover dc1 --to dc1 takes it',
+      ]);
+    });
+
     it('says nothing of that while it is taken over, or claimed by two', () => {
       expect(under(fakeForeignRow({ owner: 'dc3', takeover }), dc3Left)).to.have.length(1);
       const contested = under(fakeForeignRow({ owner: 'dc3', contestedBy: { ...rival, workload: 'dc2' } }), dc3Left);

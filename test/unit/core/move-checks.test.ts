@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { isInSync, moveChecks, type MoveFacts } from '../../../src/core/move.ts';
+import { isInSync, moveChecks, needsHeld, type MoveFacts } from '../../../src/core/move.ts';
 import { ReplicationPlan } from '../../../src/core/replication-plan.ts';
 
 const GOOD: MoveFacts = {
@@ -10,6 +10,7 @@ const GOOD: MoveFacts = {
   ifEpoch: null,
   isContested: false,
   target: { state: 'up', application: 'passing', hearsUs: true, behindVersions: 0, behindSeconds: 0 },
+  isHeldKnown: true,
   busyWith: null,
   isShuttingDown: false,
 };
@@ -60,6 +61,13 @@ describe('the checks of a planned move', () => {
     expect(down('silence')).to.deep.equal(['target: "dc2" is down']);
     expect(down(null)).to.deep.equal(['target: "dc2" is down']);
     expect(failed({ target: { ...behind(0, 0)!, hearsUs: false } })).to.deep.equal(['target: "dc2" does not hear us']);
+  });
+
+  it('let nothing be handed over while it is not known what there is', () => {
+    const unknown = 'in-sync: the store "held" is not readable here, so it is not known what there is to hand over';
+    expect(failed({ isHeldKnown: false })).to.deep.equal([unknown]);
+    expect(failed({ isHeldKnown: false, target: behind(1, 60) })).to.deep.equal([unknown]);
+    expect([1, 2].map(needsHeld)).to.deep.equal([false, true]);
   });
 
   it('take what is on its way for no lag, and what waits for long for one', () => {

@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import { MESSAGE_MAX_BYTES } from '../../../src/adapters/peer-http/options.ts';
-import { noticeOf, withinRoom, type Move, type MoveNotice } from '../../../src/core/move.ts';
+import {
+  noticeOf,
+  shownNotice,
+  withinRoom,
+  withoutDelivery,
+  type Move,
+  type MoveNotice,
+} from '../../../src/core/move.ts';
 import { LARGEST_EPOCH, ROWS_MOST, type OwnershipRow } from '../../../src/core/ownership.ts';
 import { WATERMARKS_MOST_BYTES } from '../../../src/core/watermarks.ts';
 import { PROTOCOL } from '../../../src/units.ts';
@@ -31,6 +38,48 @@ function move(changes: Partial<Move> = {}): Move {
 
 const named = (notices: readonly MoveNotice[]): [string, number][] =>
   notices.map(({ id, missing }) => [id, missing.length]);
+
+describe('what is shown of the word of another gateway on its move', () => {
+  const said = (phase: Move['phase']): MoveNotice => noticeOf(move({ epoch: 5, phase }));
+  const before = { owner: 'dc1', epoch: 4, reason: 'initial' } as const;
+
+  it('is that word, as long as more may follow', () => {
+    for (const state of ['up', 'suspect', 'unknown', undefined] as const)
+      expect(shownNotice(said('flushing'), before, state)).to.deep.equal(said('flushing'));
+  });
+
+  it('is nothing once its owner is gone, or another row has come that far', () => {
+    for (const state of ['left', 'down'] as const) expect(shownNotice(said('flushing'), before, state)).to.equal(null);
+    expect(shownNotice(said('flushing'), { owner: 'dc3', epoch: 6, reason: 'takeover' }, 'up')).to.equal(null);
+    expect(shownNotice(said('flushing'), { owner: 'dc2', epoch: 5, reason: 'takeover' }, 'up')).to.equal(null);
+  });
+
+  it('is that it was committed where its own row came first', () => {
+    const row = { owner: 'dc2', epoch: 5, reason: 'switchover' } as const;
+    expect(shownNotice(said('handing-over'), row, 'down')).to.deep.equal(said('committed'));
+  });
+
+  it('is its last word for ever', () => {
+    const later = { owner: 'dc3', epoch: 9, reason: 'takeover' } as const;
+    for (const phase of ['committed', 'rolled-back'] as const)
+      expect(shownNotice(said(phase), later, 'left')).to.deep.equal(said(phase));
+  });
+});
+
+describe('a target that has nothing to deliver', () => {
+  it('is ready where there is nothing, or its application has it', () => {
+    const ready = { state: 'ready', reason: null };
+    expect(withoutDelivery(0, false)).to.deep.equal(ready);
+    expect(withoutDelivery(2, true)).to.deep.equal(ready);
+  });
+
+  it('has failed where all of it is missing', () => {
+    expect(withoutDelivery(2, false)).to.deep.equal({
+      state: 'failed',
+      reason: 'nothing is there of the 2 snapshots that are handed over',
+    });
+  });
+});
 
 describe('what is told of moves', () => {
   it('has all names where they are few', () => {

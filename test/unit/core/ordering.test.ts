@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { compareOrder, firstVersionOf, nextNumber, nextVersion } from '../../../src/core/ordering.ts';
+import { compareOrder, firstVersionOf, isSinceEpoch, nextNumber, nextVersion } from '../../../src/core/ordering.ts';
 
 describe('nextNumber', () => {
   const rules: [name: string, last: number, wallMs: number, seen: number, next: number][] = [
@@ -43,8 +43,8 @@ describe('nextVersion', () => {
   });
 
   it('of a later epoch is above all that an earlier owner accepts, however long it goes on and whatever its clock says', () => {
-    const epochs = fc.integer({ min: 0, max: 131_005 });
-    const posts = fc.integer({ min: 1, max: 2 ** 36 });
+    const epochs = fc.integer({ min: 0, max: 524_029 });
+    const posts = fc.integer({ min: 1, max: 2 ** 34 });
     const clock = fc.double({ min: 0, max: 2 ** 52, noNaN: true });
     fc.assert(
       fc.property(epochs, epochs, posts, fc.tuple(clock, clock), (one, other, count, [hisClock, ourClock]) => {
@@ -59,11 +59,24 @@ describe('nextVersion', () => {
   });
 
   it('stays a safe integer, with room above it, whatever the epoch', () => {
-    expect(firstVersionOf(131_006)).to.equal(firstVersionOf(131_005) + 2 ** 36);
-    for (const epoch of [131_006, 131_007, 2 ** 40, Number.MAX_SAFE_INTEGER]) {
-      expect(firstVersionOf(epoch)).to.equal(firstVersionOf(131_006));
-      expect(Number.isSafeInteger(firstVersionOf(epoch) + 2 ** 36)).to.equal(true);
+    expect(firstVersionOf(524_030)).to.equal(firstVersionOf(524_029) + 2 ** 34);
+    for (const epoch of [524_030, 524_031, 2 ** 40, Number.MAX_SAFE_INTEGER]) {
+      expect(firstVersionOf(epoch)).to.equal(firstVersionOf(524_030));
+      expect(Number.isSafeInteger(firstVersionOf(epoch) + 2 ** 34)).to.equal(true);
     }
+  });
+});
+
+describe('isSinceEpoch', () => {
+  it('tells what was accepted under an epoch from what was before it', () => {
+    for (const epoch of [1, 2, 3, 524_030]) {
+      const version = firstVersionOf(epoch) + 5;
+      expect(isSinceEpoch(version, epoch)).to.equal(true);
+      expect(isSinceEpoch(version, epoch + 1)).to.equal(epoch >= 524_030);
+      if (epoch > 1) expect(isSinceEpoch(version, epoch - 1)).to.equal(true);
+    }
+    // Beyond, nothing tells them apart: whoever must not lose anything takes it for one of this epoch.
+    expect(isSinceEpoch(firstVersionOf(600_000), 900_000)).to.equal(true);
   });
 });
 

@@ -63,6 +63,23 @@ describe('an answer to a delivery', () => {
     expect([attempt, ...snapshots.map(({ state }) => state)]).to.deep.equal([2, 'pending', 'pending']);
   });
 
+  it('that the disk refused does not open a delivery again that was called off meanwhile', async () => {
+    const stage = await new Stage().load();
+    const { id } = await stage.takeover(await stage.hold('a', 1));
+    const door = gate();
+    stage.disk.latency = () => door.passed;
+    stage.disk.failNext('store-full');
+    const refused = stage.deliveries.acknowledge(id, which('a')).catch((error: unknown) => String(error));
+    await settled();
+    stage.disk.latency = () => Promise.resolve();
+    await stage.deliveries.cancel(id);
+    door.open();
+    expect(await refused).to.contain('store');
+    expect(stage.deliveries.get(id).state).to.equal('cancelled');
+    const next = await new Stage({ disk: stage.disk }).load();
+    expect(next.deliveries.get(id).state).to.equal('cancelled');
+  });
+
   it('that a crash cut off from its end is told at the next start', async () => {
     const stage = await new Stage().load();
     const { id } = await stage.takeover(await stage.hold('a', 1));

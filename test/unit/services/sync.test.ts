@@ -5,6 +5,7 @@ import type { GatewaySettings } from '../../../src/ports/settings.ts';
 import type { Peer } from '../../../src/services/peer.ts';
 import { SnapshotRequests } from '../../../src/services/snapshot-requests.ts';
 import { Sync } from '../../../src/services/sync.ts';
+import { parseBoundedJson, REQUEST_JSON } from '../../../src/wire/bounded-json.ts';
 import type { Ask, Reply } from '../../../src/wire/ownership.ts';
 import { settled } from '../adapters/local-api/manual-clock.ts';
 import { bytesOf, Stage } from './stage.ts';
@@ -172,6 +173,19 @@ describe('a sync, where the application is', () => {
       const bytes = Buffer.byteLength(JSON.stringify(await asked.sync.answer(asked.peer, ask)));
       expect(bytes).to.be.below(40_000);
     }
+  });
+
+  it('names so many with short names as leave room for the rest of an answer: it may have 4096 values in all', async () => {
+    const asked = await synced();
+    for (let each = 0; each < 1000; each += 1) await post(asked.stage, `o${each}`);
+    const asking = await synced();
+    const largest = { ...REQUEST_JSON, values: REQUEST_JSON.values * 0.6 };
+    asking.answer = async (ask) => {
+      const reply = await asked.sync.answer(asked.peer, ask);
+      expect(parseBoundedJson(Buffer.from(JSON.stringify(reply)), largest)).to.have.property('ok', true);
+      return reply;
+    };
+    expect((await asking.sync.sync(asking.peer, null)).origins).to.have.length(1000);
   });
 
   it('does not know the rest of a sync that it never heard of', async () => {
