@@ -23,7 +23,7 @@ interface Parts {
   readonly requests: SnapshotRequests;
   readonly handBack: HandBack;
   readonly damage: Damage;
-  readonly stores: { readonly outgoing: Offered['store']; readonly held: Offered['store'] };
+  readonly stores: Readonly<Record<'outgoing' | 'held' | 'returned', Offered['store']>>;
   readonly watch: MoveWatch;
 }
 
@@ -68,14 +68,23 @@ export class MoveSnapshots {
   }
 
   /**
-   * What our application never posted anew lies only where its former owner had sent it, and the target may be none of
-   * those. The home DC is given it with the return.
+   * What our application never posted anew lies only where its former owner had sent it, and where that was given back:
+   * the target may be none of those. The home DC is given it with the return.
    */
   async #adopt(workload: string, signal: AbortSignal): Promise<void> {
     const { own, snapshots, stores, damage } = this.#parts;
-    for (const { key, version } of snapshots.offered(workload)) {
+    const newest = new Map<string, Offered>();
+    const take = (store: Offered['store'], rows: readonly StoredSnapshot[]): void => {
+      for (const snapshot of rows) {
+        const { origin } = snapshot.key;
+        if (snapshot.version > (newest.get(origin)?.snapshot.version ?? 0)) newest.set(origin, { store, snapshot });
+      }
+    };
+    take(stores.held, snapshots.offered(workload));
+    take(stores.returned, snapshots.offeredBack(workload));
+    for (const { store, snapshot } of newest.values()) {
       if (signal.aborted) return;
-      const reader = await damage.open(stores.held, key, version);
+      const reader = await damage.open(store, snapshot.key, snapshot.version);
       try {
         await own.adopt(reader, signal);
       } finally {

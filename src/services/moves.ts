@@ -36,7 +36,7 @@ interface Parts {
   readonly requests: SnapshotRequests;
   readonly handBack: HandBack;
   readonly damage: Damage;
-  readonly stores: { readonly outgoing: Offered['store']; readonly held: Offered['store'] };
+  readonly stores: Readonly<Record<'outgoing' | 'held' | 'returned', Offered['store']>>;
   readonly events: EventHub;
   readonly history: History;
 }

@@ -54,6 +54,12 @@ export class WorkloadSnapshots {
     return offered.sort((a, b) => (a.key.origin < b.key.origin ? -1 : 1));
   }
 
+  /** The same of what we were given back. */
+  offeredBack(workload: string): readonly StoredSnapshot[] {
+    const came = this.#returned.rows().filter(({ key }) => key.workload === workload);
+    return this.#context.rules.newestOffered(came);
+  }
+
   /**
    * Of these what our application needs that begins the work: nothing that it posted itself, which it finds by restore.
    * @param isForgotten it was told to forget what it absorbed before: since then another data centre did the work. Otherwise
