@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { isUnderWay } from '../core/takeover.ts';
 import type { OwnershipView } from '../ports/ownership-api.ts';
 import { MINUTE_MS, SECOND_MS } from '../units.ts';
 import type { MovePlan } from '../wire/ownership.ts';
@@ -144,6 +145,11 @@ export class Failover {
       throw lost;
     }
     const ageOf = (at: string): string => formatAge(at, this.#io.wallMs());
+    if (plan.kind === 'takeover' && !isUnderWay(row.takeover ?? undefined)) {
+      // The gateway that was asked sees nothing of the takeover of another before it is over.
+      const there = `what "${plan.to}" waits for is shown there: crossdc ownership ${plan.workload}, with --url of its gateway`;
+      return this.#fail(report, `not done after ${this.#seconds().toFixed(1)} s, and not called off: ${there}`);
+    }
     const said = rowLines(row, { here: this.#wanted.to, peers: [], ageOf });
     const where = said.length === 0 ? 'crossdc ownership shows how it goes on' : said.join('; ');
     return this.#fail(report, `not done after ${this.#seconds().toFixed(1)} s, and not called off: ${where}`);

@@ -19,8 +19,8 @@ export const historyCommand: Command = {
   help: `\
 crossdc history [--limit N] [--json]
 
-Prints every decision that this gateway made or took part in, newest last: what was decided of which workload or data
-centre, by whom (automatic, or which operator), how it ended, and what it was made from.
+Prints every decision that this gateway made, newest last (a move is in the history of the owner that gave the work
+away, a takeover in that of the new owner): what was decided of which workload or data centre, by whom (automatic, or which operator), how it ended, and what it was made from.
 
   --limit N          only the newest N
   --json             one JSON object a line, with every input and step

@@ -107,7 +107,7 @@ function takeoverLines(row: OwnershipView, here: string, ageOf: (at: string) => 
   if (phase === 'delivering' && delivery !== null) {
     const nobody = local.attached ? '' : ', and no application is attached here';
     return [
-      `${what} waits until the application here has acknowledged delivery ${delivery}${nobody}; ` +
+      `${what} waits until the application here has acknowledged delivery ${delivery}${nobody} (a store that fails refuses it: crossdc status); ` +
         `GET /v1/deliveries/${delivery} shows what is pending, POST …/reject gives up what the application cannot use, ` +
         `and ${forceCommand(workload, here)} goes on without the application: the delivery is called off, and what it ` +
         'offered the application finds by /v1/restore',

@@ -8,7 +8,7 @@ import type { PeerDirectory } from './peer-directory.ts';
 import { AUTOMATIC } from './takeover-steps.ts';
 import type { Takeovers } from './takeovers.ts';
 import { hasEnded } from './wake.ts';
-import { HOUR_MS, MINUTE_MS } from '../units.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../units.ts';
 
 /** After a fail-back that was rolled back the next one waits longer, each time twice as long, at most for this. */
 const LONGEST_DELAY_MS = 6 * HOUR_MS;
@@ -79,14 +79,12 @@ export class AutoFailback {
   }
 
   #delayMs(workload: string, firstMs: number): number {
-    const count = this.#noteFailure(workload);
-    return count === 0
-      ? firstMs
-      : Math.max(firstMs, Math.min(LONGEST_DELAY_MS, Math.max(firstMs, MINUTE_MS) * 2 ** count));
+    const count = this.#noteFailure(workload, firstMs);
+    return count === 0 ? firstMs : laterMs(count, firstMs);
   }
 
   /** @returns how many fail-backs of ours under the present row were rolled back */
-  #noteFailure(workload: string): number {
+  #noteFailure(workload: string, firstMs: number): number {
     const { moves, table } = this.#parts;
     const { epoch } = table.row(workload);
     const last = moves.last(workload);
@@ -97,7 +95,7 @@ export class AutoFailback {
     const count = before.count + 1;
     this.#failures.set(workload, { epoch, count, move: last.id });
     this.#context.log.warn(
-      { workload, count, reason: last.reason },
+      { workload, count, reason: last.reason, nextInSeconds: laterMs(count, firstMs) / SECOND_MS },
       'a fail-back was rolled back; the next one by itself comes later',
     );
     return count;
@@ -130,4 +128,9 @@ export class AutoFailback {
       this.#context.log.warn({ workload, error: error.message }, 'the workload does not go home by itself yet');
     }
   }
+}
+
+/** How long after so many that were rolled back the next one comes. */
+function laterMs(failures: number, firstMs: number): number {
+  return Math.max(firstMs, Math.min(LONGEST_DELAY_MS, Math.max(firstMs, MINUTE_MS) * 2 ** failures));
 }

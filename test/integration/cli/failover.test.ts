@@ -213,6 +213,17 @@ describe('crossdc failover', () => {
     expect(JSON.parse(out)).to.deep.include({ outcome: 'done', plan: fakePlan(), row: gone });
   });
 
+  it('says where to look for what another gateway waits for, when its takeover is not over in time', async () => {
+    const forced = { ...takeoverPlan, forced: true };
+    gateway.on('GET /v1/ownership/dc2', json(200, fakeForeignRow({ blockedUntil: AT })));
+    gateway.on('POST /v1/ownership/dc2', json(202, forced));
+    const { status, err } = await run('dc2', '--to', 'dc1', '--force', '--accept-data-loss', '--timeout', '0.05');
+    expect(status).to.equal(1);
+    expect(err).to.match(
+      /not called off: what "dc1" waits for is shown there: crossdc ownership dc2, with --url of its gateway\n$/,
+    );
+  });
+
   it('ends after its time, says where it is, and does not call it off', async () => {
     gateway.on(ROW, json(200, fakeRow()), json(200, movedRow('handing-over')));
     gateway.on(MOVE, json(202, fakePlan()));

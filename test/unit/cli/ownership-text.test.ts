@@ -68,14 +68,15 @@ describe('who owns the work, for people', () => {
 
   it('says what a takeover waits for', () => {
     expect(under(fakeForeignRow({ takeover }))).to.deep.equal([
-      'dc2: takeover from dc2 (automatic) begun 30s ago waits until the application here has acknowledged delivery 41; ' +
+      'dc2: takeover from dc2 (automatic) begun 30s ago waits until the application here has acknowledged delivery 41 ' +
+        '(a store that fails refuses it: crossdc status); ' +
         'GET /v1/deliveries/41 shows what is pending, POST …/reject gives up what the application cannot use, and ' +
         'crossdc failover dc2 --to dc1 --force --accept-data-loss goes on without the application: the delivery is ' +
         'called off, and what it offered the application finds by /v1/restore',
     ]);
     const local = { attached: false, applicationStatus: 'unknown' } as const;
     expect(under(fakeForeignRow({ takeover, local }))[0]).to.contain(
-      'acknowledged delivery 41, and no application is attached here; GET',
+      'acknowledged delivery 41, and no application is attached here (a store',
     );
     expect(under(fakeForeignRow({ takeover: { ...takeover, phase: 'changing' } }))[0]).to.contain(
       'under way (changing)',
