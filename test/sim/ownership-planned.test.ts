@@ -147,21 +147,28 @@ describe('a planned move', () => {
   });
 });
 
+/** dc1 hands its work over to dc2, whose application does not acknowledge it. */
+async function handingOver(settings: Partial<GatewaySettings> = {}): Promise<SimWorld> {
+  const world = await begun(TWO, { requestTimeoutMs: 60_000, ...settings });
+  const [dc1, dc2] = [world.gateway('dc1'), world.gateway('dc2')];
+  dc1.application.whenAsked = () => dc1.application.post('orders');
+  dc1.application.post('orders');
+  dc2.application.isIdle = true;
+  await world.run(1000);
+  void move(world, 'dc1', 'dc2');
+  await world.run(3000);
+  expect(rowAt(world, 'dc1').move?.phase).to.equal('handing-over');
+  return world;
+}
+
 describe('a planned move to a data centre', () => {
   for (const [how, state] of [
     ['dies', 'down'],
     ['leaves', 'left'],
   ] as const) {
     it(`that ${how} before it has acknowledged is rolled back at once`, async () => {
-      const world = await begun(TWO, { requestTimeoutMs: 60_000 });
-      const [dc1, dc2] = [world.gateway('dc1'), world.gateway('dc2')];
-      dc1.application.whenAsked = () => dc1.application.post('orders');
-      dc1.application.post('orders');
-      dc2.application.isIdle = true;
-      await world.run(1000);
-      void move(world, 'dc1', 'dc2');
-      await world.run(3000);
-      expect(rowAt(world, 'dc1').move?.phase).to.equal('handing-over');
+      const world = await handingOver();
+      const dc2 = world.gateway('dc2');
       if (state === 'down') dc2.kill();
       else void dc2.leave();
       await world.run(6000);
@@ -173,14 +180,8 @@ describe('a planned move to a data centre', () => {
 
 describe('a move whose owner is gone', () => {
   it('is shown while its owner may be heard again, and no longer', async () => {
-    const world = await begun(TWO, { requestTimeoutMs: 60_000, takeoverPolicy: 'manual' });
+    const world = await handingOver({ takeoverPolicy: 'manual' });
     const [dc1, dc2] = [world.gateway('dc1'), world.gateway('dc2')];
-    dc1.application.whenAsked = () => dc1.application.post('orders');
-    dc1.application.post('orders');
-    dc2.application.isIdle = true;
-    await world.run(1000);
-    void move(world, 'dc1', 'dc2');
-    await world.run(3000);
     expect(rowAt(world, 'dc2').move?.phase).to.equal('handing-over');
     dc1.kill();
     await world.run(1000);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { GatewaySettings } from '../../src/ports/settings.ts';
 import { moveRequest } from './move-request.ts';
+import { postedWorld } from './posted-world.ts';
 import { SimWorld } from './sim-world.ts';
 
 const WORKLOAD = 'dc1';
@@ -8,14 +8,6 @@ const PAIR = ['dc1', 'dc2'];
 const THREE = ['dc1', 'dc2', 'dc3'];
 const SETTINGS = { requestTimeoutMs: 10_000, releaseTimeoutMs: 1000 };
 const HOUR_MS = 3_600_000;
-
-async function begun(names: readonly string[], settings: Partial<GatewaySettings> = {}): Promise<SimWorld> {
-  const world = new SimWorld({ seed: 3, names, settings: { ...SETTINGS, ...settings } });
-  await world.begin();
-  world.gateway('dc1').application.post('orders');
-  await world.run(2000);
-  return world;
-}
 
 const apiAt = (world: SimWorld, name: string) => world.gateway(name).gateway!.api;
 const rowAt = (world: SimWorld, name: string) => apiAt(world, name).ownership.row(WORKLOAD);
@@ -34,7 +26,7 @@ async function move(world: SimWorld, at: string, to: string, ms = 30_000): Promi
 
 describe('takeoverBlockPeriod', () => {
   it('keeps every survivor from a second takeover, though the work went home in between', async () => {
-    const world = await begun(THREE, { takeoverBlockPeriodMs: HOUR_MS });
+    const world = await postedWorld(THREE, { takeoverBlockPeriodMs: HOUR_MS });
     const dc1 = world.gateway('dc1');
     dc1.kill();
     await world.run(10_000);
@@ -54,7 +46,7 @@ describe('takeoverBlockPeriod', () => {
   });
 
   it('is ended for every survivor by one acknowledgement, given anywhere', async () => {
-    const world = await begun(THREE, { takeoverBlockPeriodMs: HOUR_MS });
+    const world = await postedWorld(THREE, { takeoverBlockPeriodMs: HOUR_MS });
     world.gateway('dc1').kill();
     await world.run(10_000);
     await apiAt(world, 'dc2').ownership.acknowledge(WORKLOAD, 'a test');
@@ -68,7 +60,7 @@ describe('takeoverBlockPeriod', () => {
 
 describe('failback=automatic', () => {
   it('leaves alone what an operator has moved on purpose', async () => {
-    const world = await begun(PAIR, { failback: 'automatic', failbackDelayMs: 10_000 });
+    const world = await postedWorld(PAIR, { failback: 'automatic', failbackDelayMs: 10_000 });
     expect(await move(world, 'dc1', 'dc2')).to.equal('accepted');
     await world.run(60_000);
     expect(rowAt(world, 'dc1')).to.include({ owner: 'dc2', epoch: 2, reason: 'switchover' });
@@ -77,7 +69,7 @@ describe('failback=automatic', () => {
 
 describe('what blocks a dead peer', () => {
   it('is shown while it does, and no longer', async () => {
-    const world = await begun(PAIR, { takeoverPolicy: 'manual' });
+    const world = await postedWorld(PAIR, { takeoverPolicy: 'manual' });
     world.gateway('dc1').kill();
     await world.run(10_000);
     expect(apiAt(world, 'dc2').peer('dc1').blockedBy).to.equal('manual');
@@ -87,7 +79,7 @@ describe('what blocks a dead peer', () => {
   });
 
   it('is not its turn for a survivor only until another has taken over', async () => {
-    const world = await begun(THREE);
+    const world = await postedWorld(THREE);
     world.gateway('dc1').kill();
     await world.run(20_000);
     expect(rowAt(world, 'dc3').owner).to.equal('dc2');
@@ -105,7 +97,7 @@ describe('a change of owner by hand', () => {
   });
 
   it('is refused before anything changed where the one who is to take it sees the owner', async () => {
-    const world = await begun(THREE, { takeoverPolicy: 'manual' });
+    const world = await postedWorld(THREE, { takeoverPolicy: 'manual' });
     world.network.cut('dc1', 'dc3');
     await world.run(10_000);
     expect(await move(world, 'dc3', 'dc2', 5000)).to.match(/"dc1" is up here/);
@@ -140,7 +132,7 @@ describe('a change of owner by hand', () => {
   });
 
   it('is begun once, of two that are asked for at once', async () => {
-    const world = await begun(THREE);
+    const world = await postedWorld(THREE);
     world.gateway('dc1').pace.latencyMs = 20;
     const answers = await Promise.all([move(world, 'dc1', 'dc2', 0), move(world, 'dc1', 'dc3', 0), world.run(30_000)]);
     expect(answers[0]).to.equal('accepted');
@@ -149,7 +141,7 @@ describe('a change of owner by hand', () => {
   });
 
   it('believes nobody but the target that the target is ready', async () => {
-    const world = await begun(THREE);
+    const world = await postedWorld(THREE);
     world.gateway('dc2').application.isIdle = true;
     const asked = move(world, 'dc1', 'dc2', 0);
     await world.run(13_000);
@@ -178,7 +170,7 @@ describe('a change of owner by hand', () => {
   });
 
   it('cannot be released when the time for that is over', async () => {
-    const world = await begun(PAIR);
+    const world = await postedWorld(PAIR);
     world.gateway('dc1').application.isReleasing = false;
     world.gateway('dc2').application.isIdle = true;
     const asked = move(world, 'dc1', 'dc2', 0);
@@ -191,7 +183,7 @@ describe('a change of owner by hand', () => {
 
 describe('a peer whose name is learned from its first message', () => {
   it('gets no work back that was taken over from it when it had a name', async () => {
-    const world = await begun(PAIR);
+    const world = await postedWorld(PAIR);
     const [dc1, dc2] = [world.gateway('dc1'), world.gateway('dc2')];
     dc1.kill();
     await world.run(10_000);

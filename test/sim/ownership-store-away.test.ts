@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { MovePhase } from '../../src/core/move.ts';
-import type { GatewaySettings } from '../../src/ports/settings.ts';
 import { moveRequest } from './move-request.ts';
+import { postedWorld } from './posted-world.ts';
 import type { SimGateway } from './sim-gateway.ts';
 import { SimWorld } from './sim-world.ts';
 
@@ -10,14 +10,6 @@ const WORKLOAD = 'dc1';
 const PAIR = ['dc1', 'dc2'];
 const SETTINGS = { requestTimeoutMs: 10_000, releaseTimeoutMs: 1000 };
 const NOT_READABLE = 'the store "held" is not readable here, so it is not known what there is to hand over';
-
-async function begun(names: readonly string[], settings: Partial<GatewaySettings> = {}): Promise<SimWorld> {
-  const world = new SimWorld({ seed: 3, names, settings: { ...SETTINGS, ...settings } });
-  await world.begin();
-  world.gateway('dc1').application.post('orders');
-  await world.run(2000);
-  return world;
-}
 
 const rowAt = (world: SimWorld, name: string) => world.gateway(name).gateway!.api.ownership.row(WORKLOAD);
 
@@ -62,7 +54,7 @@ async function takenOver(): Promise<SimWorld> {
 
 describe('a planned move to a data centre that does not know what it holds', () => {
   it('is rolled back when its time is over, and the old owner serves again', async () => {
-    const world = await begun(PAIR);
+    const world = await postedWorld(PAIR);
     await movedUntil(world, 'dc1', 'dc2', 'releasing');
     restartWithout(world.gateway('dc2'));
     await world.run(30_000);
@@ -77,7 +69,7 @@ describe('a planned move to a data centre that does not know what it holds', () 
   });
 
   it('goes on when it is known', async () => {
-    const world = await begun(PAIR, { requestTimeoutMs: 60_000 });
+    const world = await postedWorld(PAIR, { requestTimeoutMs: 60_000 });
     const { application, disk } = world.gateway('dc2');
     world.gateway('dc1').application.whenAsked = () => world.gateway('dc1').application.post('orders');
     await movedUntil(world, 'dc1', 'dc2', 'releasing');
@@ -94,7 +86,7 @@ describe('a planned move to a data centre that does not know what it holds', () 
 
 describe('with heartbeats switched off, a planned move to a data centre that does not know what it holds', () => {
   it('goes on when it is known, though nobody says another word', async () => {
-    const world = await begun(PAIR, { heartbeatIntervalMs: Infinity, requestTimeoutMs: 20_000 });
+    const world = await postedWorld(PAIR, { heartbeatIntervalMs: Infinity, requestTimeoutMs: 20_000 });
     const [dc1, dc2] = [world.gateway('dc1'), world.gateway('dc2')];
     const { application, disk } = dc2;
     restartWithout(dc2);
@@ -117,7 +109,7 @@ describe('with heartbeats switched off, a planned move to a data centre that doe
 
 describe('a planned move to a data centre that has nothing of what is handed over', () => {
   it('is rolled back, and says so', async () => {
-    const world = await begun(PAIR, { retainHeldAtStartup: false });
+    const world = await postedWorld(PAIR, { retainHeldAtStartup: false });
     const dc2 = world.gateway('dc2');
     // What it held before is set aside at its start, and that is what the owner knows to be there.
     dc2.kill();
@@ -170,7 +162,7 @@ describe('an owner that does not know what it holds', () => {
     });
 
   it('gives away all the same what nobody else ever did', async () => {
-    const world = await begun(PAIR);
+    const world = await postedWorld(PAIR);
     restartWithout(world.gateway('dc1'));
     await world.run(10_000);
     expect(await move(world, 'dc1', 'dc2', 30_000)).to.equal('accepted');
